@@ -1,0 +1,93 @@
+// out[s, m, n] = sum over k of a[s, m, k] * b[s, k, n]: each thread computes 8 rows at 4 columns.
+//
+// Memory: out is contiguous; a and b are walked by the strides of their rows and columns, so a transposed operand is read
+// in place. The threads of a workgroup share their 8 rows, so a is loaded once for all; neighbours take neighbouring
+// columns. Rows and columns past the edge are clamped when read, and not written. Preamble: WG threads.
+struct Params {
+  M: u32,
+  N: u32,
+  K: u32,
+  columnGroups: u32,
+  aRow: u32,
+  aColumn: u32,
+  bRow: u32,
+  bColumn: u32,
+  aBatch: u32,
+  bBatch: u32,
+  aOffset: u32,
+  bOffset: u32,
+  batch: u32,
+}
+
+@group(0) @binding(0) var<storage, read> a: array<f32>;
+@group(0) @binding(1) var<storage, read> b: array<f32>;
+@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+@group(0) @binding(3) var<uniform> params: Params;
+
+fn store4(s: u32, m: u32, n: vec4<u32>, values: vec4<f32>) {
+  if (m >= params.M) {
+    return;
+  }
+  let base = (s * params.M + m) * params.N;
+  if (n.x < params.N) { out[base + n.x] = values.x; }
+  if (n.y < params.N) { out[base + n.y] = values.y; }
+  if (n.z < params.N) { out[base + n.z] = values.z; }
+  if (n.w < params.N) { out[base + n.w] = values.w; }
+}
+
+@compute @workgroup_size(WG)
+fn main(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let task = group.y * groups.x + group.x;
+  let m = (task / params.columnGroups) * 8u;
+  let n = (task % params.columnGroups) * WG * 4u + thread + vec4<u32>(0u, WG, 2u * WG, 3u * WG);
+  if (m >= params.M) {
+    return;
+  }
+  let last = params.M - 1u;
+  let columns = min(n, vec4<u32>(params.N - 1u)) * params.bColumn;
+  for (var s = group.z; s < params.batch; s += groups.z) {
+    let base = params.aOffset + s * params.aBatch;
+    var at = params.bOffset + s * params.bBatch + columns;
+    let a0 = base + min(m, last) * params.aRow;
+    let a1 = base + min(m + 1u, last) * params.aRow;
+    let a2 = base + min(m + 2u, last) * params.aRow;
+    let a3 = base + min(m + 3u, last) * params.aRow;
+    let a4 = base + min(m + 4u, last) * params.aRow;
+    let a5 = base + min(m + 5u, last) * params.aRow;
+    let a6 = base + min(m + 6u, last) * params.aRow;
+    let a7 = base + min(m + 7u, last) * params.aRow;
+    var c0 = vec4<f32>();
+    var c1 = vec4<f32>();
+    var c2 = vec4<f32>();
+    var c3 = vec4<f32>();
+    var c4 = vec4<f32>();
+    var c5 = vec4<f32>();
+    var c6 = vec4<f32>();
+    var c7 = vec4<f32>();
+    for (var step = 0u; step < params.K; step++) {
+      let v = vec4<f32>(b[at.x], b[at.y], b[at.z], b[at.w]);
+      let k = step * params.aColumn;
+      c0 = fma(vec4<f32>(a[a0 + k]), v, c0);
+      c1 = fma(vec4<f32>(a[a1 + k]), v, c1);
+      c2 = fma(vec4<f32>(a[a2 + k]), v, c2);
+      c3 = fma(vec4<f32>(a[a3 + k]), v, c3);
+      c4 = fma(vec4<f32>(a[a4 + k]), v, c4);
+      c5 = fma(vec4<f32>(a[a5 + k]), v, c5);
+      c6 = fma(vec4<f32>(a[a6 + k]), v, c6);
+      c7 = fma(vec4<f32>(a[a7 + k]), v, c7);
+      at += params.bRow;
+    }
+    store4(s, m, n, c0);
+    store4(s, m + 1u, n, c1);
+    store4(s, m + 2u, n, c2);
+    store4(s, m + 3u, n, c3);
+    store4(s, m + 4u, n, c4);
+    store4(s, m + 5u, n, c5);
+    store4(s, m + 6u, n, c6);
+    store4(s, m + 7u, n, c7);
+  }
+}

@@ -1,0 +1,244 @@
+// The tape: apply checks, runs and records an op; backward walks the record from the last op to the first.
+import type { Device } from '../tensor/device.ts';
+import { ShapeError } from '../tensor/errors.ts';
+import { moveTo, scope } from '../tensor/scope.ts';
+import { format, isPlain, sameShape } from '../tensor/shape.ts';
+import { Tensor } from '../tensor/tensor.ts';
+import { type Op, opNamed, type Recorded, type ViewOp } from './op.ts';
+
+/** One recorded call. Ids grow with time, so that descending ids are a reverse topological order. */
+interface Node extends Recorded<unknown> {
+  id: number;
+  op: Op | ViewOp;
+  /** Storage versions of inputs and outputs when they were recorded. */
+  versions: number[];
+}
+
+let recording = true;
+let nextId = 0;
+
+/** Runs `fn` without recording gradients. `fn` must be synchronous. */
+export function noGrad<T>(fn: () => T): T {
+  return withRecording(false, fn);
+}
+
+/** Whether ops are being recorded. */
+export const gradEnabled = () => recording;
+
+function withRecording<T>(on: boolean, fn: () => T): T {
+  const before = recording;
+  recording = on;
+  try {
+    return fn();
+  } finally {
+    recording = before;
+  }
+}
+
+const wantsGrad = (x: Tensor) => x.requiresGrad && x.dtype === 'float32';
+
+function commonDevice(op: string, inputs: Tensor[]): Device {
+  const { device } = inputs[0];
+  for (const x of inputs) {
+    if (x.device !== device) throw new ShapeError(`${op}: inputs are on two devices, ${device} and ${x.device}`);
+  }
+  return device;
+}
+
+function record(op: Op | ViewOp, inputs: Tensor[], outputs: Tensor[], attrs: unknown): void {
+  if (!recording) return;
+  const needs = inputs.map(wantsGrad);
+  if (!needs.includes(true) || op.vjp === null) return;
+  const versions = [...inputs, ...outputs].map((t) => t.view(op.name).storage.version);
+  const node: Node = { id: nextId++, op, inputs, outputs, attrs, needs, versions };
+  for (const out of outputs) {
+    if (out.dtype !== 'float32') continue;
+    out.requiresGrad = true;
+    out.history = node;
+  }
+}
+
+/** Checks a call, runs it on the device of its inputs, and records it. Returns new tensors (none for an op in place). */
+export function apply<A>(op: Op<A>, inputs: Tensor[], attrs: A): Tensor[] {
+  const device = commonDevice(op.name, inputs);
+  const views = inputs.map((x) => x.view(op.name));
+  const specs = op.outputs(views, attrs);
+  const mutates = op.mutates ?? 0;
+  if (mutates > 0 && recording && inputs.some((x) => x.history !== null)) {
+    throw new ShapeError(`${op.name}: works in place, on tensors outside the tape; call it in noGrad`);
+  }
+  const readable = op.strided?.(views) ?? views.map(isPlain);
+  const copies: Tensor[] = [];
+  const reads = views.map((view, i) => {
+    if (readable[i]) return view;
+    if (i < mutates) throw new ShapeError(`${op.name}: expected a contiguous tensor to update in place`);
+    const [copy] = noGrad(() => apply(opNamed('contiguous'), [inputs[i]], {}));
+    copies.push(copy);
+    return copy.view(op.name);
+  });
+  const outputs = specs.map(({ shape, dtype }) => Tensor.allocate(device, op.name, shape, dtype));
+  const writes = [...reads.slice(0, mutates), ...outputs.map((out) => out.view(op.name))];
+  device.backend.run(op, reads.slice(mutates), writes, attrs);
+  for (const view of reads.slice(0, mutates)) view.storage.version++;
+  for (const copy of copies) copy.dispose();
+  record(op, inputs, outputs, attrs);
+  return outputs;
+}
+
+/** Applies a row that only looks at its input differently. Copies where no strides can express it. */
+export function applyView<A>(op: ViewOp<A>, input: Tensor, attrs: A): Tensor {
+  op.outputShape(input.shape, attrs);
+  const layout = op.view(input.view(op.name), attrs);
+  if (!layout) return applyView(op, apply(opNamed('contiguous'), [input], {})[0], attrs);
+  const out = input.alias(op.name, layout);
+  record(op, [input], [out], attrs);
+  return out;
+}
+
+export interface BackwardOptions {
+  /** Record the backward pass itself, so that its results can be differentiated again. */
+  createGraph?: boolean;
+}
+
+/** The gradients of `roots` (weighted by `seeds`) as a map from every tensor they reach that wants one and is in `wanted`. */
+function differentiate(
+  roots: Tensor[],
+  seeds: Tensor[],
+  wanted: (x: Tensor) => boolean,
+  keepGraph: boolean,
+  stop?: Tensor[],
+) {
+  const grads = new Map<Tensor, Tensor>();
+  const results = new Map<Tensor, Tensor>();
+  const add = (x: Tensor, g: Tensor) => {
+    if (!sameShape(x.shape, g.shape)) {
+      throw new ShapeError(`backward: gradient ${format(g.shape)} for a tensor ${format(x.shape)} made by ${x.madeBy}`);
+    }
+    const sum = grads.get(x);
+    grads.set(x, sum ? apply(opNamed('add'), [sum, g], {})[0] : g);
+  };
+  roots.forEach((root, i) => {
+    add(root, seeds[i]);
+  });
+  for (const node of nodesBehind(roots, stop)) {
+    const incoming = node.outputs.map((out) => grads.get(out) ?? null);
+    for (const out of node.outputs) {
+      const g = grads.get(out);
+      if (g && wanted(out)) results.set(out, g);
+      grads.delete(out);
+    }
+    if (incoming.every((g) => g === null)) continue;
+    checkVersions(node);
+    const outgoing = keepGraph ? vjpOf(node, incoming) : scope(() => vjpOf(node, incoming));
+    node.inputs.forEach((x, i) => {
+      const g = outgoing[i];
+      if (g && node.needs[i]) add(x, g);
+    });
+  }
+  for (const [x, g] of grads) if (wanted(x)) results.set(x, g);
+  return results;
+}
+
+function vjpOf(node: Node, incoming: (Tensor | null)[]): (Tensor | null)[] {
+  if ('view' in node.op) return [node.op.vjp(incoming[0]!, node)];
+  return node.op.vjp!(incoming, node);
+}
+
+/** The recorded calls that the roots depend on, latest first, not looking behind the tensors in `stop`. */
+function nodesBehind(roots: Tensor[], stop: Tensor[] = []): Node[] {
+  const seen = new Set<Node>();
+  const stack = roots.map((root) => root.history as Node | null);
+  while (stack.length > 0) {
+    const node = stack.pop();
+    if (!node || seen.has(node)) continue;
+    seen.add(node);
+    for (const x of node.inputs) if (!stop.includes(x)) stack.push(x.history as Node | null);
+  }
+  return [...seen].sort((a, b) => b.id - a.id);
+}
+
+function checkVersions(node: Node): void {
+  [...node.inputs, ...node.outputs].forEach((t, i) => {
+    if (t.view(`backward of ${node.op.name}`).storage.version !== node.versions[i]) {
+      throw new ShapeError(
+        `backward of ${node.op.name}: tensor ${format(t.shape)} made by ${t.madeBy} was updated in place since the forward pass`,
+      );
+    }
+  });
+}
+
+function seedFor(op: string, root: Tensor, gradient?: Tensor): Tensor {
+  if (!root.requiresGrad) throw new ShapeError(`${op}: tensor ${format(root.shape)} does not require gradients`);
+  if (gradient) {
+    if (!sameShape(gradient.shape, root.shape)) {
+      throw new ShapeError(`${op}: expected a gradient ${format(root.shape)}, got ${format(gradient.shape)}`);
+    }
+    return gradient;
+  }
+  if (root.size !== 1) throw new ShapeError(`${op}: expected a scalar, got ${format(root.shape)}; pass the gradient`);
+  return apply(opNamed('onesLike'), [root.detach()], {})[0];
+}
+
+/**
+ * Adds d root / d leaf, times `gradient` (default 1 for a scalar), to the `grad` of every leaf that requires it.
+ * A leaf's gradient lives as long as the leaf, or until zeroGrad.
+ */
+export function backward(root: Tensor, gradient?: Tensor, { createGraph = false }: BackwardOptions = {}): void {
+  const run = () => {
+    const seed = seedFor('backward', root, gradient);
+    for (const [leaf, g] of differentiate([root], [seed], (x) => x.isLeaf && x.requiresGrad, createGraph)) {
+      const before = leaf.grad;
+      leaf.grad = before ? apply(opNamed('add'), [before, g], {})[0] : createGraph ? g : g.alias('backward');
+      if (!createGraph) before?.dispose();
+      moveTo(leaf.grad, leaf.scope);
+    }
+  };
+  withRecording(createGraph, () => (createGraph ? run() : scope(run)));
+}
+
+/** The gradients of `outputs` (summed) with respect to each of `inputs`, without touching any `grad`. */
+export function grad(
+  outputs: Tensor | Tensor[],
+  inputs: Tensor[],
+  { createGraph = false, gradients }: BackwardOptions & { gradients?: Tensor[] } = {},
+): (Tensor | null)[] {
+  const roots = Array.isArray(outputs) ? outputs : [outputs];
+  const run = () => {
+    const seeds = roots.map((root, i) => seedFor('grad', root, gradients?.[i]));
+    const results = differentiate(roots, seeds, (x) => inputs.includes(x), createGraph);
+    return inputs.map((x) => {
+      const g = results.get(x);
+      return g ? (createGraph ? g : g.alias('grad')) : null;
+    });
+  };
+  return withRecording(createGraph, () => (createGraph ? run() : scope(run)));
+}
+
+/**
+ * The vjp of a fused op by way of its formula in ops: runs `formula` on the inputs, recorded, and differentiates it.
+ * What a fused backward kernel calls in its own vjp, so that derivatives of any order exist without further kernels.
+ */
+export function throughOps(
+  inputs: Tensor[],
+  formula: (...inputs: Tensor[]) => Tensor[],
+  gradients: (Tensor | null)[],
+): (Tensor | null)[] {
+  const createGraph = recording;
+  return withRecording(true, () => {
+    const flags = inputs.map((x) => x.requiresGrad);
+    for (const x of inputs) x.requiresGrad = true;
+    try {
+      const outputs = formula(...inputs);
+      const used = outputs.filter((_, i) => gradients[i]);
+      const seeds = gradients.filter((g) => g !== null);
+      const results = withRecording(createGraph, () =>
+        differentiate(used, seeds, (x) => inputs.includes(x), createGraph, inputs),
+      );
+      return inputs.map((x) => results.get(x) ?? null);
+    } finally {
+      inputs.forEach((x, i) => {
+        x.requiresGrad = flags[i];
+      });
+    }
+  });
+}

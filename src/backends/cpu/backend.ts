@@ -1,0 +1,52 @@
+// The float64 reference: runs a kernel's cpu function on plain arrays, at once.
+import type { Backend, Kernel, View } from '../../tensor/backend.ts';
+import { Device } from '../../tensor/device.ts';
+import type { DType, HostArray } from '../../tensor/dtype.ts';
+import { gather } from '../../tensor/gather.ts';
+import { elementCount } from '../../tensor/shape.ts';
+
+const ARRAY = { float32: Float64Array, int32: Int32Array, bool: Uint8Array };
+
+class CpuBackend implements Backend {
+  private bytes = 0;
+
+  allocate(_op: string, elements: number, dtype: DType): HostArray {
+    const data = new ARRAY[dtype](elements);
+    this.bytes += data.byteLength;
+    return data;
+  }
+
+  write(handle: unknown, data: HostArray): void {
+    (handle as HostArray).set(data);
+  }
+
+  async read(view: View): Promise<HostArray> {
+    return gather(view.storage.handle as HostArray, view);
+  }
+
+  run(kernel: Kernel, inputs: View[], outputs: View[], attrs: unknown): void {
+    const read = inputs.map((view) => ({ data: gather(view.storage.handle as HostArray, view), shape: view.shape }));
+    const written = outputs.map((view) => {
+      const all = view.storage.handle as HostArray;
+      return { data: all.subarray(view.offset, view.offset + elementCount(view.shape)), shape: view.shape };
+    });
+    kernel.cpu(read, written, attrs);
+  }
+
+  free(handle: unknown): void {
+    this.bytes -= (handle as HostArray).byteLength;
+  }
+
+  flush(): void {}
+
+  memory() {
+    return { bytes: this.bytes, reserved: this.bytes };
+  }
+
+  destroy(): void {}
+}
+
+/** A device that computes in float64 on the CPU: slow, exact, everywhere. */
+export function cpuDevice(): Device {
+  return new Device({ kind: 'cpu', adapter: 'CPU, float64', software: true }, new CpuBackend());
+}

@@ -1,0 +1,172 @@
+// WebGPU as a backend: plans of kernels become dispatches on pooled buffers with cached bind groups.
+import type { Backend, GpuTraits, Kernel, Param, Slot, TypedLayout, View } from '../../tensor/backend.ts';
+import { BYTES_PER_ELEMENT, type DType, type HostArray } from '../../tensor/dtype.ts';
+import { DeviceError } from '../../tensor/errors.ts';
+import { gather } from '../../tensor/gather.ts';
+import { ALIGNMENT, extent } from '../../tensor/shape.ts';
+import { type Buffer, BufferPool } from './buffers.ts';
+import { type Pipeline, Pipelines, UNIFORM_BYTES } from './pipelines.ts';
+import { Queue } from './queue.ts';
+
+const MAX_BIND_GROUPS = 4096;
+
+/** A range of a buffer as a dispatch binds it, in bytes. */
+interface Range {
+  buffer: Buffer;
+  offset: number;
+  size: number;
+}
+
+/** Called for each dispatch with the op and the shader file; the kernel check counts coverage with it. */
+export type DispatchObserver = (op: string, file: string, preamble: string) => void;
+
+export class WebGpuBackend implements Backend {
+  readonly traits: GpuTraits;
+  observer: DispatchObserver | null = null;
+  private readonly device: GPUDevice;
+  private readonly release: () => void;
+  private readonly queue: Queue;
+  private readonly pool: BufferPool;
+  private readonly pipelines: Pipelines;
+  private readonly groups = new Map<string, GPUBindGroup>();
+
+  constructor(device: GPUDevice, software: boolean, release: () => void) {
+    this.device = device;
+    this.release = release;
+    this.traits = { software, limits: device.limits };
+    this.queue = new Queue(device);
+    this.pool = new BufferPool(device, this.queue.watch.bind(this.queue));
+    this.pipelines = new Pipelines(device);
+    device.lost.then(({ message }) => this.queue.fail(new DeviceError(`the device was lost: ${message}`)));
+  }
+
+  allocate(op: string, elements: number, _dtype: DType): Buffer {
+    return this.pool.allocate(op, elements * BYTES_PER_ELEMENT);
+  }
+
+  write(handle: unknown, data: HostArray, dtype: DType): void {
+    if (data.length === 0) return;
+    // A copy in the device's format: the queue may hold it until the commands before it have run.
+    const words = dtype === 'float32' ? Float32Array : dtype === 'int32' ? Int32Array : Uint32Array;
+    this.queue.write(handle as Buffer, words.from(data));
+  }
+
+  async read(view: View): Promise<HostArray> {
+    const length = extent(view);
+    if (length === 0) return hostArray(view.dtype, new ArrayBuffer(0));
+    const bytes = BYTES_PER_ELEMENT;
+    const raw = await this.queue.read(view.storage.handle as Buffer, view.offset * bytes, length * bytes);
+    return gather(hostArray(view.dtype, raw), { ...view, offset: 0 });
+  }
+
+  run(kernel: Kernel, inputs: View[], outputs: View[], attrs: unknown): void {
+    const { temps = [], dispatches } = kernel.plan(inputs.map(bound), outputs.map(bound), attrs, this.traits);
+    const scratch = temps.map((n) => this.pool.allocate(kernel.name, n * BYTES_PER_ELEMENT));
+    const ranges = {
+      input: inputs.map(rangeOf),
+      output: outputs.map(rangeOf),
+      temp: scratch.map((buffer) => ({ buffer, offset: 0, size: buffer.size })),
+    };
+    const find = ({ of, index }: Slot) => ranges[of][index];
+    for (const { shader, reads, writes, params, workgroups } of dispatches) {
+      const read = reads ? reads.map(find) : ranges.input;
+      const written = writes ? writes.map(find) : ranges.output;
+      const pipeline = this.pipelines.get(shader, read.length, written.length);
+      const group = this.bindGroup(pipeline, [...read, ...written]);
+      this.observer?.(kernel.name, shader.file, shader.preamble ?? '');
+      this.queue.dispatch({ op: kernel.name, pipeline, group, params: pack(params), workgroups });
+    }
+    for (const buffer of scratch) this.pool.free(buffer);
+  }
+
+  free(handle: unknown): void {
+    this.pool.free(handle as Buffer);
+    if (this.pool.bloated) this.trim();
+  }
+
+  flush(): void {
+    this.queue.flush();
+  }
+
+  memory() {
+    return { bytes: this.pool.bytes, reserved: this.pool.reserved };
+  }
+
+  /** Dispatches and submits so far. */
+  counts() {
+    return { dispatches: this.queue.dispatches, submits: this.queue.submits };
+  }
+
+  destroy(): void {
+    this.queue.fail(new DeviceError('the device was destroyed'));
+    this.device.destroy();
+    this.release();
+  }
+
+  /** Gives spare buffers back to the device, behind all commands that may still use them. */
+  private trim(): void {
+    const spare = this.pool.takeSpare();
+    this.groups.clear();
+    this.queue.after(() => {
+      for (const buffer of spare) buffer.gpu.destroy();
+    });
+  }
+
+  private bindGroup({ layout }: Pipeline, ranges: Range[]): GPUBindGroup {
+    let key = layout.key;
+    for (const { buffer, offset, size } of ranges) key += `|${buffer.id}:${offset}:${size}`;
+    let group = this.groups.get(key);
+    if (!group) {
+      if (this.groups.size >= MAX_BIND_GROUPS) this.groups.clear();
+      const entries: GPUBindGroupEntry[] = ranges.map(({ buffer, offset, size }, binding) => ({
+        binding,
+        resource: { buffer: buffer.gpu, offset, size },
+      }));
+      entries.push({ binding: ranges.length, resource: this.queue.uniformBinding });
+      group = this.device.createBindGroup({ label: key, layout: layout.group, entries });
+      this.groups.set(key, group);
+    }
+    return group;
+  }
+}
+
+/** The layout as a plan sees it: memory is bound at the last aligned place before it. */
+const bound = ({ shape, strides, dtype, offset }: View): TypedLayout => ({
+  shape,
+  strides,
+  dtype,
+  offset: offset % ALIGNMENT,
+});
+
+/** The bytes a view touches, from the last aligned place before it, in whole vec4s. */
+function rangeOf(view: View): Range {
+  const lead = view.offset % ALIGNMENT;
+  const length = Math.max(lead + extent(view), 1);
+  return {
+    buffer: view.storage.handle as Buffer,
+    offset: (view.offset - lead) * BYTES_PER_ELEMENT,
+    size: Math.ceil(length / 4) * 4 * BYTES_PER_ELEMENT,
+  };
+}
+
+function pack(params: Param[]): Uint32Array {
+  const words = new Uint32Array(Math.ceil(params.length / 4) * 4);
+  if (words.byteLength > UNIFORM_BYTES) {
+    throw new DeviceError(`a uniform block holds ${UNIFORM_BYTES / 4} words, got ${params.length}`);
+  }
+  const floats = new Float32Array(words.buffer);
+  const ints = new Int32Array(words.buffer);
+  params.forEach((param, i) => {
+    if (typeof param === 'number') words[i] = param;
+    else if ('f32' in param) floats[i] = param.f32;
+    else ints[i] = param.i32;
+  });
+  return words;
+}
+
+/** GPU bytes as host values; bool is a word there and a byte here. */
+function hostArray(dtype: DType, bytes: ArrayBuffer): HostArray {
+  if (dtype === 'float32') return new Float32Array(bytes);
+  if (dtype === 'int32') return new Int32Array(bytes);
+  return Uint8Array.from(new Uint32Array(bytes));
+}

@@ -1,0 +1,36 @@
+// Opens WebGPU: the adapter through the door, the device with all that the adapter offers.
+import { openAdapter } from '#gpu';
+import { Device } from '../../tensor/device.ts';
+import { WebGpuBackend } from './backend.ts';
+import type { AdapterChoice } from './door.ts';
+
+/** Limits above WebGPU's defaults that kernels make use of where the adapter has them. */
+const LIMITS = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+] as const;
+
+const FEATURES: GPUFeatureName[] = ['shader-f16', 'subgroups', 'timestamp-query'];
+
+/** A device on the best adapter, or on the kind chosen. Throws a DeviceError that says what to install where there is none. */
+export async function webgpuDevice(choice?: AdapterChoice): Promise<Device> {
+  const { adapter, software, release } = await openAdapter(choice);
+  const requiredFeatures = FEATURES.filter((name) => adapter.features.has(name));
+  const requiredLimits = Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]]));
+  const device = await adapter.requestDevice({ label: 'downhill', requiredFeatures, requiredLimits });
+  const { vendor, architecture, description } = adapter.info;
+  const limits = Object.fromEntries(LIMITS.map((name) => [name, device.limits[name]]));
+  const info = {
+    kind: 'webgpu' as const,
+    adapter: description || [vendor, architecture].filter(Boolean).join(' ') || 'WebGPU adapter',
+    software,
+    vendor,
+    architecture,
+    features: requiredFeatures,
+    limits,
+  };
+  const lost = device.lost.then(({ message }) => message);
+  return new Device(info, new WebGpuBackend(device, software, release), lost);
+}

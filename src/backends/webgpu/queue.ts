@@ -1,0 +1,213 @@
+// The command queue: many ops, one submit. Commands run in the order in which they are given; one whose pipeline is
+// still compiling holds back those behind it, while the caller goes on.
+import { DeviceError } from '../../tensor/errors.ts';
+import type { Buffer } from './buffers.ts';
+import { type Pipeline, UNIFORM_BYTES } from './pipelines.ts';
+
+export interface DispatchCommand {
+  op: string;
+  pipeline: Pipeline;
+  group: GPUBindGroup;
+  /** The uniform block, at most UNIFORM_BYTES. */
+  params: Uint32Array;
+  workgroups: readonly [number, number, number];
+}
+
+type Command = DispatchCommand | { run: () => void };
+
+/** Dispatches per submit: few enough that a software adapter starts while the rest is being encoded. */
+const BATCH = 64;
+
+export class Queue {
+  private readonly device: GPUDevice;
+  private readonly waiting: Command[] = [];
+  private encoder: GPUCommandEncoder | null = null;
+  private pass: GPUComputePassEncoder | null = null;
+  private readonly uniforms: GPUBuffer;
+  private readonly uniformData = new Uint32Array((BATCH * UNIFORM_BYTES) / 4);
+  private encoded = 0;
+  private pumping: Promise<void> | null = null;
+  private failure: DeviceError | null = null;
+  private readonly staging: GPUBuffer[] = [];
+  /** Error reports that have not come back yet. */
+  private readonly reports = new Set<Promise<void>>();
+  /** Ops encoded since the last submit, for messages. */
+  private readonly ops = new Set<string>();
+  dispatches = 0;
+  submits = 0;
+
+  constructor(device: GPUDevice) {
+    this.device = device;
+    this.uniforms = device.createBuffer({
+      label: 'uniforms',
+      size: this.uniformData.byteLength,
+      usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+    });
+    device.pushErrorScope('validation'); // one is open at all times, from submit to submit
+  }
+
+  /** What a bind group binds as its uniform block; the offset comes with the dispatch. */
+  get uniformBinding(): GPUBufferBinding {
+    return { buffer: this.uniforms, size: UNIFORM_BYTES };
+  }
+
+  /** Records the first error; every later read rejects with it. */
+  fail(error: DeviceError): void {
+    this.failure ??= error;
+  }
+
+  /** Turns an error report of the device into a failure; reads wait for it. */
+  watch(report: Promise<GPUError | null>, describe: (message: string) => string): void {
+    const done: Promise<void> = report
+      .then((error) => {
+        if (error) this.fail(new DeviceError(describe(error.message)));
+      })
+      .catch((error: Error) => this.fail(new DeviceError(`the device was lost or destroyed: ${error.message}`)))
+      .finally(() => this.reports.delete(done));
+    this.reports.add(done);
+  }
+
+  dispatch(command: DispatchCommand): void {
+    if (this.waiting.length === 0 && command.pipeline.ready) this.encode(command);
+    else this.enqueue(command);
+  }
+
+  /** Copies host bytes into a buffer, after the commands before it. The bytes must not change until then. */
+  write(buffer: Buffer, data: ArrayBufferView<ArrayBuffer>): void {
+    this.after(() => this.device.queue.writeBuffer(buffer.gpu, 0, data));
+  }
+
+  /** Bytes of a buffer, once all commands before have run. Offset and size are multiples of 4. */
+  async read(buffer: Buffer, offset: number, size: number): Promise<ArrayBuffer> {
+    const copied = new Promise<GPUBuffer>((resolve) => {
+      this.enqueue({
+        run: () => {
+          const staging = this.stagingBuffer(size);
+          this.endPass();
+          this.openEncoder().copyBufferToBuffer(buffer.gpu, offset, staging, 0, size);
+          this.submit();
+          resolve(staging);
+        },
+      });
+    });
+    const staging = await Promise.race([copied, this.stopped()]);
+    try {
+      await staging.mapAsync(GPUMapMode.READ, 0, size);
+    } catch (error) {
+      this.fail(new DeviceError(`the device was lost or destroyed: ${(error as Error).message}`));
+    }
+    await this.settle();
+    const bytes = staging.getMappedRange(0, size).slice(0);
+    staging.unmap();
+    this.staging.push(staging);
+    return bytes;
+  }
+
+  /** Calls `done` when all commands before have been handed to the device. */
+  after(done: () => void): void {
+    this.enqueue({
+      run: () => {
+        this.submit();
+        done();
+      },
+    });
+  }
+
+  /** Hands what is encoded to the device. */
+  flush(): void {
+    this.after(() => {});
+  }
+
+  /** Waits for error reports on all that was submitted; throws the first error. */
+  private async settle(): Promise<void> {
+    await Promise.all(this.reports);
+    if (this.failure) throw this.failure;
+  }
+
+  /** Rejects when a pipeline fails, so that a read does not wait for commands that will never run. */
+  private async stopped(): Promise<never> {
+    while (this.pumping) await this.pumping;
+    if (this.failure) throw this.failure;
+    return new Promise<never>(() => {});
+  }
+
+  private enqueue(command: Command): void {
+    this.waiting.push(command);
+    if (!this.pumping) this.pump();
+  }
+
+  /** Runs waiting commands up to the first whose pipeline is not ready, and goes on when it is. */
+  private pump(): void {
+    if (this.failure) this.waiting.length = 0;
+    let done = 0;
+    for (; done < this.waiting.length; done++) {
+      const command = this.waiting[done];
+      if ('run' in command) {
+        command.run();
+      } else if (command.pipeline.ready) {
+        this.encode(command);
+      } else {
+        const { op, pipeline } = command;
+        this.pumping = pipeline.compiled
+          .catch((error: Error) =>
+            this.fail(Object.assign(error as DeviceError, { message: `${op}: ${error.message}` })),
+          )
+          .then(() => {
+            this.pumping = null;
+            this.pump();
+          });
+        break;
+      }
+    }
+    this.waiting.splice(0, done);
+  }
+
+  private encode({ op, pipeline, group, params, workgroups }: DispatchCommand): void {
+    this.pass ??= this.openEncoder().beginComputePass();
+    const at = this.encoded * UNIFORM_BYTES;
+    this.uniformData.set(params, at / 4);
+    this.pass.setPipeline(pipeline.ready!);
+    this.pass.setBindGroup(0, group, [at]);
+    this.pass.dispatchWorkgroups(workgroups[0], workgroups[1], workgroups[2]);
+    this.ops.add(op);
+    this.dispatches++;
+    if (++this.encoded === BATCH) this.submit();
+  }
+
+  private openEncoder(): GPUCommandEncoder {
+    this.encoder ??= this.device.createCommandEncoder();
+    return this.encoder;
+  }
+
+  private endPass(): void {
+    this.pass?.end();
+    this.pass = null;
+  }
+
+  private submit(): void {
+    this.endPass();
+    if (!this.encoder) return;
+    if (this.encoded > 0) {
+      this.device.queue.writeBuffer(this.uniforms, 0, this.uniformData, 0, (this.encoded * UNIFORM_BYTES) / 4);
+    }
+    this.device.queue.submit([this.encoder.finish()]);
+    const ops = [...this.ops].join(', ');
+    this.watch(this.device.popErrorScope(), (message) => `GPU error in ${ops || 'a copy'}: ${message}`);
+    this.device.pushErrorScope('validation');
+    this.ops.clear();
+    this.encoder = null;
+    this.encoded = 0;
+    this.submits++;
+  }
+
+  private stagingBuffer(size: number): GPUBuffer {
+    const at = this.staging.findIndex((b) => b.size >= size && b.size <= Math.max(4 * size, 4096));
+    if (at >= 0) return this.staging.splice(at, 1)[0];
+    if (this.staging.length > 16) this.staging.shift()!.destroy();
+    return this.device.createBuffer({
+      label: 'staging',
+      size: Math.max(size, 256),
+      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+    });
+  }
+}

@@ -1,0 +1,2 @@
+// downhill/check: what kernel authors import.
+export {};

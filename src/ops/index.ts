@@ -1,0 +1,37 @@
+// Every public op. What is exported here is a function of the package and, by methods.ts, a method of Tensor.
+export { elu, leakyRelu, relu, sigmoid, tanh } from './activation.ts';
+export { expand, sum } from './broadcast.ts';
+export { conv2d } from './conv.ts';
+export {
+  abs,
+  add,
+  cast,
+  contiguous,
+  div,
+  eq,
+  exp,
+  ge,
+  gt,
+  le,
+  log,
+  lt,
+  maximum,
+  minimum,
+  mul,
+  ne,
+  neg,
+  onesLike,
+  rsqrt,
+  sign,
+  sqrt,
+  square,
+  sub,
+  where,
+} from './elementwise.ts';
+export { crossEntropy } from './loss.ts';
+export { linear, matmul } from './matmul.ts';
+export { flatten, permute, reshape, transpose } from './movement.ts';
+export { batchNorm } from './norm.ts';
+export { maxPool2d } from './pool.ts';
+export { dropout } from './random.ts';
+export { max, mean } from './reduction.ts';

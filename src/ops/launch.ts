@@ -1,0 +1,19 @@
+// Workgroup counts: how plans spread work over a grid that no adapter refuses.
+
+/** WebGPU's default limit on workgroups in one dimension. */
+export const MAX_WORKGROUPS = 65535;
+
+export const ceilDiv = (a: number, b: number) => Math.ceil(a / b);
+
+/** A grid of at least n workgroups in x and y; shaders take workgroup y * (count in x) + x and skip what is past the end. */
+export function grid(n: number, z = 1): [number, number, number] {
+  const x = Math.min(Math.max(n, 1), MAX_WORKGROUPS);
+  return [x, ceilDiv(Math.max(n, 1), x), z];
+}
+
+/** `const NAME = value;` lines: the tunables of a shader. Whole numbers become u32. */
+export function constants(values: Record<string, number | boolean>): string {
+  return Object.entries(values)
+    .map(([name, value]) => `const ${name} = ${typeof value === 'boolean' ? value : `${value}u`};\n`)
+    .join('');
+}

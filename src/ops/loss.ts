@@ -1,0 +1,129 @@
+// Losses: cross entropy of logits against class indices.
+import gradSource from '../../shaders/crossEntropyGrad.wgsl';
+import source from '../../shaders/crossEntropyRows.wgsl';
+import { define, type Op } from '../autograd/op.ts';
+import { apply } from '../autograd/tape.ts';
+import type { Spec } from '../tensor/backend.ts';
+import { ShapeError } from '../tensor/errors.ts';
+import { format } from '../tensor/shape.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { sum } from './broadcast.ts';
+import { add, exp, mul, onesLike, sub } from './elementwise.ts';
+import { ceilDiv, constants, grid } from './launch.ts';
+import { reshape } from './movement.ts';
+import { mean } from './reduction.ts';
+
+const THREADS = 64;
+
+function check([logits, labels]: Spec[]): void {
+  const [rows] = logits.shape;
+  if (logits.shape.length !== 2 || labels.shape.length !== 1 || labels.shape[0] !== rows || logits.shape[1] === 0) {
+    throw new ShapeError(
+      `crossEntropy: expected logits [N, C] and labels [N], got ${format(logits.shape)} and ${format(labels.shape)}`,
+    );
+  }
+  if (logits.dtype !== 'float32' || labels.dtype !== 'int32') {
+    throw new ShapeError(
+      `crossEntropy: expected float32 logits and int32 labels, got ${logits.dtype} and ${labels.dtype}`,
+    );
+  }
+}
+
+function checkLabel(label: number, classes: number): number {
+  if (label < 0 || label >= classes) {
+    throw new ShapeError(`crossEntropy: label ${label} is out of range for ${classes} classes`);
+  }
+  return label;
+}
+
+/** Per row: loss[i] = lse[i] - logits[i, label], lse[i] = log sum exp logits[i]. */
+const rowsOp: Op<Record<string, never>> = define({
+  name: 'crossEntropyRows',
+  outputs: (inputs) => {
+    check(inputs);
+    const rows = { shape: [inputs[0].shape[0]], dtype: 'float32' as const };
+    return [rows, rows];
+  },
+  cpu: ([logits, labels], [loss, lse]) => {
+    const [rows, classes] = logits.shape;
+    for (let i = 0; i < rows; i++) {
+      const row = Float64Array.from(logits.data.subarray(i * classes, (i + 1) * classes));
+      const top = row.reduce((a, b) => Math.max(a, b));
+      lse.data[i] = top + Math.log(row.reduce((total, v) => total + Math.exp(v - top), 0));
+      loss.data[i] = lse.data[i] - row[checkLabel(labels.data[i], classes)];
+    }
+  },
+  plan: ([logits]) => ({
+    dispatches: [
+      {
+        shader: { file: 'crossEntropyRows.wgsl', source, preamble: constants({ WG: THREADS }) },
+        params: [...logits.shape],
+        workgroups: grid(logits.shape[0]),
+      },
+    ],
+  }),
+  vjp: ([gLoss, gLse], { inputs: [logits, labels], outputs: [, lse] }) => {
+    let g: Tensor | null = gLoss && crossEntropyGrad(logits, labels, lse, gLoss);
+    if (gLse) {
+      const byLse = mul(softmaxFrom(logits, lse), column(gLse));
+      g = g ? add(g, byLse) : byLse;
+    }
+    return [g, null];
+  },
+});
+
+/** d loss / d logits times g: (softmax(logits[i]) - onehot(label[i])) * g[i], with softmax from the saved lse. */
+const gradOp: Op<Record<string, never>> = define({
+  name: 'crossEntropyGrad',
+  outputs: ([logits, labels]) => {
+    check([logits, labels]);
+    return [{ shape: logits.shape, dtype: 'float32' }];
+  },
+  cpu: ([logits, labels, lse, g], [out]) => {
+    const [rows, classes] = logits.shape;
+    for (let i = 0; i < rows; i++) {
+      for (let j = 0; j < classes; j++) {
+        const p = Math.exp(logits.data[i * classes + j] - lse.data[i]);
+        out.data[i * classes + j] = (p - Number(j === labels.data[i])) * g.data[i];
+      }
+    }
+  },
+  plan: ([logits]) => {
+    const [rows, classes] = logits.shape;
+    return {
+      dispatches: [
+        {
+          shader: { file: 'crossEntropyGrad.wgsl', source: gradSource },
+          params: [rows * classes, classes],
+          workgroups: grid(ceilDiv(rows * classes, 64)),
+        },
+      ],
+    };
+  },
+  vjp: ([gg], { inputs: [logits, labels, lse, g], needs }) => {
+    const weighted = needs[0] || needs[2] ? mul(mul(softmaxFrom(logits, lse), gg!), column(g)) : null;
+    return [
+      needs[0] ? weighted : null,
+      null,
+      needs[2] ? mul(sum(weighted!, 1), -1) : null,
+      needs[3] ? sum(mul(crossEntropyGrad(logits, labels, lse, onesLike(g)), gg!), 1) : null,
+    ];
+  },
+});
+
+const crossEntropyGrad = (logits: Tensor, labels: Tensor, lse: Tensor, g: Tensor): Tensor =>
+  apply(gradOp, [logits, labels, lse, g], {})[0];
+
+const column = (x: Tensor) => reshape(x, [x.size, 1]);
+const softmaxFrom = (logits: Tensor, lse: Tensor) => exp(sub(logits, column(lse)));
+
+export type Reduce = 'mean' | 'sum' | 'none';
+
+/**
+ * -log softmax(logits)[label], averaged over the rows by default. Logits [N, C] float32, labels [N] int32 from 0 to
+ * C - 1. A label out of range throws on the CPU and gives NaN on the GPU.
+ */
+export function crossEntropy(logits: Tensor, labels: Tensor, { reduction = 'mean' as Reduce } = {}): Tensor {
+  const [loss] = apply(rowsOp, [logits, labels], {});
+  return reduction === 'mean' ? mean(loss) : reduction === 'sum' ? sum(loss) : loss;
+}

@@ -1,0 +1,134 @@
+// Matrix products: batched, with either operand read transposed where its strides say so.
+import source from '../../shaders/matmul.wgsl';
+import { define, type Op } from '../autograd/op.ts';
+import { apply } from '../autograd/tape.ts';
+import type { CpuArray, GpuTraits, Plan, TypedLayout } from '../tensor/backend.ts';
+import { ShapeError } from '../tensor/errors.ts';
+import { gather } from '../tensor/gather.ts';
+import {
+  broadcastShapes,
+  collapse,
+  contiguousLayout,
+  elementCount,
+  expandLayout,
+  format,
+  type Layout,
+  type Shape,
+} from '../tensor/shape.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { sumTo } from './broadcast.ts';
+import { add } from './elementwise.ts';
+import { ceilDiv, constants, grid, MAX_WORKGROUPS } from './launch.ts';
+import { reshape, transpose } from './movement.ts';
+
+type NoAttrs = Record<string, never>;
+
+const matmulOp: Op<NoAttrs> = define({
+  name: 'matmul',
+  outputs: ([a, b]) => [{ shape: productShape(a.shape, b.shape), dtype: 'float32' }],
+  strided: (inputs) => inputs.map((x) => isMatrixReadable(x, inputs)),
+  cpu: ([a, b], [out]) => matmulOnCpu(a, b, out),
+  plan: (inputs, [out], _attrs, gpu) => planMatmul(inputs, out, gpu),
+  vjp: ([g], { inputs: [a, b], needs }) => [
+    needs[0] ? sumTo(matmul(g!, transpose(b)), a.shape) : null,
+    needs[1] ? sumTo(matmul(transpose(a), g!), b.shape) : null,
+  ],
+});
+
+function productShape(a: Shape, b: Shape): number[] {
+  if (a.at(-1) !== b.at(-2)) throw new ShapeError(`matmul: inner dimensions differ, ${format(a)} @ ${format(b)}`);
+  return [...broadcastShapes('matmul', a.slice(0, -2), b.slice(0, -2)), a.at(-2)!, b.at(-1)!];
+}
+
+/**
+ * Matrix product over the last two dims, batched and broadcast over the dims before them. A vector on the left is a
+ * row, on the right a column, and its dim is dropped from the result.
+ */
+export function matmul(a: Tensor, b: Tensor): Tensor {
+  for (const x of [a, b]) {
+    if (x.dtype !== 'float32') throw new ShapeError(`matmul: expected dtype float32, got ${x.dtype}`);
+    if (x.rank === 0) throw new ShapeError(`matmul: expected at least 1 dim, ${format(a.shape)} @ ${format(b.shape)}`);
+  }
+  if (a.rank === 1 && b.rank === 1 && a.size !== b.size) {
+    throw new ShapeError(`matmul: inner dimensions differ, ${format(a.shape)} @ ${format(b.shape)}`);
+  }
+  const left = a.rank === 1 ? reshape(a, [1, a.size]) : a;
+  const right = b.rank === 1 ? reshape(b, [b.size, 1]) : b;
+  const [out] = apply(matmulOp, [left, right], {});
+  const shape = out.shape.filter(
+    (_, i) => !(a.rank === 1 && i === out.rank - 2) && !(b.rank === 1 && i === out.rank - 1),
+  );
+  return shape.length === out.rank ? out : reshape(out, shape);
+}
+
+/** x @ weight^T + bias, as in PyTorch: x [..., in], weight [out, in], bias [out]. */
+export function linear(x: Tensor, weight: Tensor, bias?: Tensor | null): Tensor {
+  if (weight.rank !== 2 || x.shape.at(-1) !== weight.shape[1]) {
+    throw new ShapeError(
+      `linear: expected input [..., in] and weight [out, in], got ${format(x.shape)} and ${format(weight.shape)}`,
+    );
+  }
+  if (bias && !(bias.rank === 1 && bias.size === weight.shape[0])) {
+    throw new ShapeError(`linear: expected bias [${weight.shape[0]}], got ${format(bias.shape)}`);
+  }
+  const out = matmul(x, transpose(weight));
+  return bias ? add(out, bias) : out;
+}
+
+function matmulOnCpu(a: CpuArray, b: CpuArray, out: CpuArray): void {
+  const [M, N] = out.shape.slice(-2);
+  const K = a.shape.at(-1)!;
+  const batch = out.shape.slice(0, -2);
+  const x = gather(a.data, expandLayout(contiguousLayout(a.shape), [...batch, M, K]));
+  const y = gather(b.data, expandLayout(contiguousLayout(b.shape), [...batch, K, N]));
+  for (let s = 0; s < elementCount(batch); s++) {
+    for (let m = 0; m < M; m++) {
+      const row = (s * M + m) * N;
+      for (let k = 0; k < K; k++) {
+        const v = x[(s * M + m) * K + k];
+        const from = (s * K + k) * N;
+        for (let n = 0; n < N; n++) out.data[row + n] += v * y[from + n];
+      }
+    }
+  }
+}
+
+/** One of the two matrix dims must have stride 1, and the batch dims must be one stride. */
+function isMatrixReadable(x: Layout, inputs: Layout[]): boolean {
+  const rank = x.shape.length;
+  const unit = [rank - 1, rank - 2].some((d) => x.strides[d] === 1 || x.shape[d] === 1);
+  return unit && batchStride(x, inputs) !== null;
+}
+
+function batchStride(x: Layout, inputs: Layout[]): number | null {
+  const batch = broadcastShapes('matmul', ...inputs.map(({ shape }) => shape.slice(0, -2)));
+  const layout = { shape: x.shape.slice(0, -2), strides: x.strides.slice(0, -2), offset: 0 };
+  const { strides } = collapse(batch, expandLayout(layout, batch).strides);
+  return strides[0].length > 1 ? null : (strides[0][0] ?? 0);
+}
+
+/** Rows and columns that one thread computes; shaders/matmul.wgsl is written for them. */
+const ROWS = 8;
+const COLUMNS = 4;
+
+function planMatmul(inputs: TypedLayout[], out: TypedLayout, gpu: GpuTraits): Plan {
+  const [a, b] = inputs;
+  const [M, N] = out.shape.slice(-2);
+  const K = a.shape.at(-1)!;
+  const batch = elementCount(out.shape.slice(0, -2));
+  if (M * N * batch === 0) return { dispatches: [] };
+  const WG = gpu.software ? 8 : 64;
+  const columnGroups = ceilDiv(N, WG * COLUMNS);
+  const [x, y] = grid(ceilDiv(M, ROWS) * columnGroups);
+  const strides = [a.strides.at(-2)!, a.strides.at(-1)!, b.strides.at(-2)!, b.strides.at(-1)!];
+  const batches = [batchStride(a, inputs)!, batchStride(b, inputs)!, a.offset, b.offset, batch];
+  return {
+    dispatches: [
+      {
+        shader: { file: 'matmul.wgsl', source, preamble: constants({ WG }) },
+        params: [M, N, K, columnGroups, ...strides, ...batches],
+        workgroups: [x, y, Math.min(batch, MAX_WORKGROUPS)],
+      },
+    ],
+  };
+}

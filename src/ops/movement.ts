@@ -1,0 +1,88 @@
+// Views: reshape, permute, transpose; and contiguous, the copy that the tape makes where a kernel cannot read a view.
+import { define, type ViewOp } from '../autograd/op.ts';
+import { applyView } from '../autograd/tape.ts';
+import { ShapeError } from '../tensor/errors.ts';
+import {
+  checkShape,
+  contiguousStrides,
+  elementCount,
+  format,
+  isContiguous,
+  normalizeDim,
+  type Shape,
+} from '../tensor/shape.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+
+const reshapeOp: ViewOp<{ shape: Shape }> = define({
+  name: 'reshape',
+  outputShape: (input, { shape }) => {
+    if (elementCount(input) !== elementCount(shape)) {
+      throw new ShapeError(
+        `reshape: ${format(input)} has ${elementCount(input)} elements, ${format(shape)} ${elementCount(shape)}`,
+      );
+    }
+    return shape;
+  },
+  view: (input, { shape }) =>
+    isContiguous(input) ? { shape, strides: contiguousStrides(shape), offset: input.offset } : null,
+  vjp: (g, { inputs }) => reshape(g, inputs[0].shape),
+});
+
+/** The same elements in another shape; one size may be -1, which is then worked out. A view where the memory is contiguous. */
+export function reshape(x: Tensor, shape: Shape): Tensor {
+  const unknown = shape.indexOf(-1);
+  if (unknown < 0) {
+    checkShape('reshape', shape);
+    return applyView(reshapeOp, x, { shape });
+  }
+  const known = shape.filter((_, i) => i !== unknown);
+  checkShape('reshape', known);
+  const rest = x.size / elementCount(known);
+  if (!Number.isInteger(rest))
+    throw new ShapeError(`reshape: ${format(x.shape)} does not divide into ${format(shape)}`);
+  return applyView(reshapeOp, x, { shape: shape.map((size, i) => (i === unknown ? rest : size)) });
+}
+
+const permuteOp: ViewOp<{ dims: number[] }> = define({
+  name: 'permute',
+  outputShape: (input, { dims }) => dims.map((d) => input[d]),
+  view: (input, { dims }) => ({
+    shape: dims.map((d) => input.shape[d]),
+    strides: dims.map((d) => input.strides[d]),
+    offset: input.offset,
+  }),
+  vjp: (g, { attrs }) => {
+    const inverse: number[] = [];
+    attrs.dims.forEach((d, i) => {
+      inverse[d] = i;
+    });
+    return permute(g, inverse);
+  },
+});
+
+/** The dims in another order: dim i of the result is dim `dims[i]` of x. Always a view. */
+export function permute(x: Tensor, dims: readonly number[]): Tensor {
+  const list = dims.map((dim) => normalizeDim('permute', dim, x.rank));
+  if (list.length !== x.rank || new Set(list).size !== x.rank) {
+    throw new ShapeError(`permute: expected each of the ${x.rank} dims of ${format(x.shape)} once, got [${dims}]`);
+  }
+  return applyView(permuteOp, x, { dims: list });
+}
+
+/** Two dims swapped; the last two by default. Always a view. */
+export function transpose(x: Tensor, dim0 = -2, dim1 = -1): Tensor {
+  const dims = x.shape.map((_, i) => i);
+  const [a, b] = [normalizeDim('transpose', dim0, x.rank), normalizeDim('transpose', dim1, x.rank)];
+  [dims[a], dims[b]] = [b, a];
+  return permute(x, dims);
+}
+
+/** Dims from `startDim` to `endDim` joined into one. */
+export function flatten(x: Tensor, startDim = 0, endDim = -1): Tensor {
+  if (x.rank === 0) return reshape(x, [1]);
+  const [from, to] = [normalizeDim('flatten', startDim, x.rank), normalizeDim('flatten', endDim, x.rank)];
+  if (from > to)
+    throw new ShapeError(`flatten: startDim ${startDim} lies behind endDim ${endDim} for ${format(x.shape)}`);
+  const joined = elementCount(x.shape.slice(from, to + 1));
+  return reshape(x, [...x.shape.slice(0, from), joined, ...x.shape.slice(to + 1)]);
+}

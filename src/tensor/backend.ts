@@ -1,0 +1,112 @@
+// The small interface that every device implements, and the type of a kernel: how one op runs on each device.
+import type { DType, HostArray } from './dtype.ts';
+import type { Layout, Shape } from './shape.ts';
+
+/** A device's own name for a piece of its memory: an array on the CPU, a buffer on WebGPU. */
+export type Handle = unknown;
+
+/** Reference-counted device memory; several tensors may be views of one. */
+export interface Storage {
+  readonly backend: Backend;
+  readonly handle: Handle;
+  /** Live tensors that look at this storage. */
+  references: number;
+  /** Grows with every write in place, so that the tape can tell a saved tensor that has changed since. */
+  version: number;
+}
+
+/** A typed layout over storage: what a kernel reads and writes. */
+export interface View extends Layout {
+  dtype: DType;
+  storage: Storage;
+}
+
+/** Shape and dtype without memory: enough to check a call and to name its outputs. */
+export interface Spec {
+  shape: Shape;
+  dtype: DType;
+}
+
+/** A contiguous array as a kernel's CPU reference sees it. */
+export interface CpuArray {
+  data: HostArray;
+  shape: Shape;
+}
+
+/** A WGSL program: the file, for messages, its text, and the `const`, `alias` and `fn` lines put in front of it. */
+export interface Shader {
+  file: string;
+  source: string;
+  preamble?: string;
+}
+
+/** Where a binding comes from: an input or output of the call, or scratch memory of the plan. */
+export interface Slot {
+  of: 'input' | 'output' | 'temp';
+  index: number;
+}
+
+/** A field of the uniform block; plain numbers are u32. */
+export type Param = number | { f32: number } | { i32: number };
+
+/** One compute dispatch. Bindings are `reads`, then `writes`, then the uniform block of `params`, in that order. */
+export interface Dispatch {
+  shader: Shader;
+  /** Default: every input. */
+  reads?: Slot[];
+  /** Default: every output. */
+  writes?: Slot[];
+  params: Param[];
+  /** Workgroups in x, y, z. */
+  workgroups: readonly [number, number, number];
+}
+
+/** What one call of a kernel does on a GPU, as plain data. `temps` are sizes of scratch memory in elements. */
+export interface Plan {
+  temps?: number[];
+  dispatches: Dispatch[];
+}
+
+/** What a plan may depend on beside the call: the adapter's kind and limits. */
+export interface GpuTraits {
+  /** True on adapters that compute on the CPU, which like other tiles than GPUs do. */
+  software: boolean;
+  limits: { maxComputeInvocationsPerWorkgroup: number; maxComputeWorkgroupStorageSize: number };
+}
+
+/** A typed layout as a plan sees it: the buffer is bound near its start, `offset` is what is left to add. */
+export interface TypedLayout extends Layout {
+  dtype: DType;
+}
+
+/** How one op runs on each device. Outputs are contiguous; an op that works in place finds its old values in them. */
+// biome-ignore lint/suspicious/noExplicitAny: a list of kernels holds many types of attributes
+export interface Kernel<A = any> {
+  readonly name: string;
+  /** The float64 reference. Inputs are contiguous copies. */
+  cpu(inputs: CpuArray[], outputs: CpuArray[], attrs: A): void;
+  /** The dispatches that compute the same on a GPU. Pure; called before any GPU work. */
+  plan(inputs: TypedLayout[], outputs: TypedLayout[], attrs: A, gpu: GpuTraits): Plan;
+}
+
+/** Bytes of device memory: in live tensors, and in all that is held from the device, spare buffers included. */
+export interface MemoryUse {
+  bytes: number;
+  reserved: number;
+}
+
+/** What a device must do. Calls take effect in the order in which they are made. */
+export interface Backend {
+  /** `op` names the caller in an out-of-memory error. */
+  allocate(op: string, elements: number, dtype: DType): Handle;
+  /** Host values, converted to what the device holds for the dtype. */
+  write(handle: Handle, data: HostArray, dtype: DType): void;
+  /** The elements of a contiguous view. Rejects with what went wrong before it, if anything did. */
+  read(view: View): Promise<HostArray>;
+  run(kernel: Kernel, inputs: View[], outputs: View[], attrs: unknown): void;
+  free(handle: Handle): void;
+  /** Hands queued work to the device, without waiting for it. */
+  flush(): void;
+  memory(): MemoryUse;
+  destroy(): void;
+}

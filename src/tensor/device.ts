@@ -1,0 +1,63 @@
+// A device: where tensors live and ops run. One is the default, set by init().
+import type { Backend, MemoryUse } from './backend.ts';
+import { DeviceError } from './errors.ts';
+
+/** What `init()` found, in words and numbers. */
+export interface DeviceInfo {
+  kind: 'cpu' | 'webgpu';
+  /** The adapter's description, such as `NVIDIA GeForce RTX 4090`, or `CPU, float64`. */
+  adapter: string;
+  /** True where the work is done by the CPU: the CPU backend and software adapters. */
+  software: boolean;
+  vendor?: string;
+  architecture?: string;
+  features?: string[];
+  limits?: Record<string, number>;
+}
+
+export class Device {
+  readonly info: DeviceInfo;
+  /** @internal */
+  readonly backend: Backend;
+  /** Resolves with the reason if the device is lost; stays pending otherwise. */
+  readonly lost: Promise<string>;
+
+  constructor(info: DeviceInfo, backend: Backend, lost: Promise<string> = new Promise(() => {})) {
+    this.info = info;
+    this.backend = backend;
+    this.lost = lost;
+  }
+
+  get kind(): DeviceInfo['kind'] {
+    return this.info.kind;
+  }
+
+  /** Releases everything on the device and lets a Node process exit. Its tensors can no longer be used. */
+  destroy(): void {
+    if (current === this) current = null;
+    this.backend.destroy();
+  }
+
+  toString(): string {
+    const { kind, adapter, software } = this.info;
+    return kind === 'cpu' ? adapter : `${adapter}${software ? ' (software)' : ''}`;
+  }
+}
+
+let current: Device | null = null;
+
+/** Makes a device the one that new tensors are made on. */
+export function setDefaultDevice(device: Device): void {
+  current = device;
+}
+
+/** The default device. Throws a DeviceError before init(). */
+export function defaultDevice(): Device {
+  if (!current) throw new DeviceError('no device: call `await init()` before making tensors');
+  return current;
+}
+
+/** Bytes of memory in live tensors, and in all that the device holds, spare buffers included. */
+export function memory(device: Device = defaultDevice()): MemoryUse {
+  return device.backend.memory();
+}

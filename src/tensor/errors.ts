@@ -1,0 +1,21 @@
+// Errors that users meet: each names the op or tensor, what was expected and what came.
+
+/** A shape, dtype, device or argument that an op cannot take; thrown before any work is done. */
+export class ShapeError extends Error {
+  override name = 'ShapeError';
+}
+
+/** A tensor was used after its memory was released. */
+export class ReleasedError extends Error {
+  override name = 'ReleasedError';
+}
+
+/** The device is absent, was lost, or reported a validation or out-of-memory error. */
+export class DeviceError extends Error {
+  override name = 'DeviceError';
+}
+
+/** A shader that the device refused, with file, line and source text. */
+export class ShaderError extends DeviceError {
+  override name = 'ShaderError';
+}

@@ -1,0 +1,17 @@
+// Tests run the sources: `#gpu` and `downhill` resolve to src/ by the condition `downhill-source`.
+import { defineConfig } from 'vitest/config';
+import { wgsl } from './tools/wgsl.js';
+
+const conditions = ['downhill-source', 'node'];
+
+export default defineConfig({
+  plugins: [wgsl()],
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+  test: {
+    include: ['test/**/*.test.ts'],
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    fileParallelism: false,
+  },
+});
