@@ -1,3 +1,3 @@
 #!/usr/bin/env node
 // The `downhill` command: starts what the build made of src/cli/main.ts.
-import '../dist/cli.js';
+import '../dist/cli/main.js';

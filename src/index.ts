@@ -3,7 +3,12 @@ import './ops/methods.ts';
 
 export { type BackwardOptions, grad, gradEnabled, noGrad } from './autograd/tape.ts';
 export { type InitOptions, init } from './backends/init.ts';
+export { type Batch, ImageSet } from './data/images.ts';
+export { MNIST_FILES, type Mnist, mnistFrom, parseIdx } from './data/mnist.ts';
+export { decodeSafetensors, encodeSafetensors } from './io/safetensors.ts';
+export * as nn from './nn/index.ts';
 export * from './ops/index.ts';
+export * as optim from './optim/index.ts';
 export {
   arange,
   eye,
@@ -23,3 +28,5 @@ export { manualSeed, randomState, setRandomState } from './tensor/random.ts';
 export { keep, scope } from './tensor/scope.ts';
 export type { Shape } from './tensor/shape.ts';
 export { Tensor } from './tensor/tensor.ts';
+export { type EpochReport, evaluate, type FitOptions, fit, predictions, type StepReport } from './train/fit.ts';
+export { type ReferenceCnnOptions, referenceCnn } from './train/models.ts';

@@ -1,34 +1,34 @@
-// Builds dist/: the core (which browsers load too), downhill/check, the command, and the two doors to WebGPU.
-import { rm } from 'node:fs/promises';
+// Builds dist/: every file of src/ becomes one ES module of the same name, with its shaders inside as text.
+import { readdir, rm } from 'node:fs/promises';
 import { build } from 'esbuild';
 
 const outdir = 'dist';
-const common = {
-  bundle: true,
-  format: 'esm',
-  target: 'es2022',
-  outdir,
-  loader: { '.wgsl': 'text' },
-  sourcemap: true,
-  logLevel: 'warning',
+const sources = (await readdir('src', { recursive: true })).filter((name) => /(?<!\.d)\.ts$/.test(name));
+
+// Module by module, not in one bundle: so a bundler of a web page can leave out what the page does not import, and all
+// entry points share one op registry and one default device.
+const keepModules = {
+  name: 'keep-modules',
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\.?\/.*\.ts$/ }, ({ path, kind }) =>
+      kind === 'entry-point' ? null : { path: path.replace(/\.ts$/, '.js'), external: true },
+    );
+  },
 };
 
 await rm(outdir, { recursive: true, force: true });
 await build({
-  ...common,
-  // One build with shared chunks, so that all entries see one op registry and one default device.
-  entryPoints: { index: 'src/index.ts', check: 'src/check/index.ts', cli: 'src/cli/main.ts' },
-  splitting: true,
+  entryPoints: sources.map((name) => `./src/${name}`),
+  outbase: 'src',
+  outdir,
+  bundle: true,
+  format: 'esm',
   platform: 'neutral',
-  conditions: ['node'],
-  external: ['#gpu', 'node:*', 'commander', 'cli-progress'],
-});
-await build({
-  ...common,
-  entryPoints: {
-    'door.node': 'src/backends/webgpu/door.node.ts',
-    'door.browser': 'src/backends/webgpu/door.browser.ts',
-  },
-  platform: 'neutral',
-  external: ['node:*', 'webgpu'],
+  target: 'es2022',
+  loader: { '.wgsl': 'text' },
+  plugins: [keepModules],
+  packages: 'external',
+  external: ['#gpu'],
+  sourcemap: true,
+  logLevel: 'warning',
 });

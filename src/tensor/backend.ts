@@ -99,9 +99,9 @@ export interface MemoryUse {
 export interface Backend {
   /** `op` names the caller in an out-of-memory error. */
   allocate(op: string, elements: number, dtype: DType): Handle;
-  /** Host values, converted to what the device holds for the dtype. */
-  write(handle: Handle, data: HostArray, dtype: DType): void;
-  /** The elements of a contiguous view. Rejects with what went wrong before it, if anything did. */
+  /** Overwrites the elements of a contiguous view with host values, converted to what the device holds for its dtype. */
+  write(view: View, data: HostArray): void;
+  /** The elements of a view, row-major. Rejects with what went wrong before it, if anything did. */
   read(view: View): Promise<HostArray>;
   run(kernel: Kernel, inputs: View[], outputs: View[], attrs: unknown): void;
   free(handle: Handle): void;

@@ -26,7 +26,7 @@ export function fromHost(op: string, data: ArrayLike<number>, shape: Shape, opti
   if (requiresGrad && dtype !== 'float32')
     throw new ShapeError(`${op}: only float32 can require gradients, got ${dtype}`);
   const tensor = Tensor.allocate(device, op, shape, dtype);
-  device.backend.write(tensor.view(op).storage.handle, data as HostArray, dtype);
+  device.backend.write(tensor.view(op), data as HostArray);
   tensor.requiresGrad = requiresGrad;
   return tensor;
 }

@@ -4,7 +4,7 @@ import type { Device } from './device.ts';
 import type { DType, HostArray } from './dtype.ts';
 import { ReleasedError, ShapeError } from './errors.ts';
 import { moveTo, Scoped } from './scope.ts';
-import { contiguousLayout, elementCount, format, type Layout, type Shape } from './shape.ts';
+import { contiguousLayout, elementCount, format, isContiguous, type Layout, type Shape } from './shape.ts';
 
 /** One tensor's share in its storage. It outlives the tensor, so that the finalizer can give the share back. */
 class Lease {
@@ -131,6 +131,18 @@ export class Tensor extends Scoped {
       return Array.from({ length: this.shape[dim] }, (_, i) => nest(dim + 1, start + i * inner, inner));
     };
     return nest(0, 0, this.size);
+  }
+
+  /** Overwrites the elements in place with host values, row-major. Views of the same memory see them too. */
+  assign(values: ArrayLike<number>): this {
+    const view = this.view('assign');
+    if (values.length !== this.size) {
+      throw new ShapeError(`assign: ${format(this.shape)} holds ${this.size} elements, got ${values.length}`);
+    }
+    if (!isContiguous(view)) throw new ShapeError('assign: expected a contiguous tensor');
+    view.storage.version++;
+    this.device.backend.write(view, values as HostArray);
+    return this;
   }
 
   /** The same values outside the tape. Shares memory. */

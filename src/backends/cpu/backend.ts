@@ -16,8 +16,8 @@ class CpuBackend implements Backend {
     return data;
   }
 
-  write(handle: unknown, data: HostArray): void {
-    (handle as HostArray).set(data);
+  write({ storage, offset }: View, data: HostArray): void {
+    (storage.handle as HostArray).set(data, offset);
   }
 
   async read(view: View): Promise<HostArray> {

@@ -44,11 +44,11 @@ export class WebGpuBackend implements Backend {
     return this.pool.allocate(op, elements * BYTES_PER_ELEMENT);
   }
 
-  write(handle: unknown, data: HostArray, dtype: DType): void {
+  write({ storage, offset, dtype }: View, data: HostArray): void {
     if (data.length === 0) return;
     // A copy in the device's format: the queue may hold it until the commands before it have run.
     const words = dtype === 'float32' ? Float32Array : dtype === 'int32' ? Int32Array : Uint32Array;
-    this.queue.write(handle as Buffer, words.from(data));
+    this.queue.write(storage.handle as Buffer, offset * BYTES_PER_ELEMENT, words.from(data));
   }
 
   async read(view: View): Promise<HostArray> {

@@ -73,8 +73,8 @@ export class Queue {
   }
 
   /** Copies host bytes into a buffer, after the commands before it. The bytes must not change until then. */
-  write(buffer: Buffer, data: ArrayBufferView<ArrayBuffer>): void {
-    this.after(() => this.device.queue.writeBuffer(buffer.gpu, 0, data));
+  write(buffer: Buffer, offset: number, data: ArrayBufferView<ArrayBuffer>): void {
+    this.after(() => this.device.queue.writeBuffer(buffer.gpu, offset, data));
   }
 
   /** Bytes of a buffer, once all commands before have run. Offset and size are multiples of 4. */

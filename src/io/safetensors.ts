@@ -1,0 +1,68 @@
+// The safetensors format: 8 bytes of header length, a JSON header of names, dtypes, shapes and ranges, then the data.
+import type { HostTensor } from '../nn/module.ts';
+import { elementCount } from '../tensor/shape.ts';
+
+const ARRAYS = { F32: Float32Array, F64: Float64Array, I32: Int32Array, U8: Uint8Array } as const;
+type Dtype = keyof typeof ARRAYS;
+
+const dtypeOf = (data: ArrayLike<number>): Dtype =>
+  (Object.keys(ARRAYS) as Dtype[]).find((name) => data instanceof ARRAYS[name]) ?? 'F64';
+
+/** The bytes of a safetensors file. Typed arrays keep their type, other arrays become float64. */
+export function encodeSafetensors(
+  tensors: Record<string, HostTensor>,
+  metadata: Record<string, string> = {},
+): Uint8Array {
+  const header: Record<string, unknown> = { __metadata__: metadata };
+  const parts: Uint8Array[] = [];
+  let at = 0;
+  for (const [name, { shape, data }] of Object.entries(tensors)) {
+    const dtype = dtypeOf(data);
+    const array = ARRAYS[dtype].from(data);
+    parts.push(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
+    header[name] = { dtype, shape, data_offsets: [at, at + array.byteLength] };
+    at += array.byteLength;
+  }
+  // The header is padded with spaces, so that the data begins at a multiple of 8.
+  const text = JSON.stringify(header);
+  const json = new TextEncoder().encode(text);
+  const padding = (8 - (json.length % 8)) % 8;
+  const out = new Uint8Array(8 + json.length + padding + at).fill(0x20, 8, 8 + json.length + padding);
+  new DataView(out.buffer).setBigUint64(0, BigInt(json.length + padding), true);
+  out.set(json, 8);
+  let offset = 8 + json.length + padding;
+  for (const part of parts) {
+    out.set(part, offset);
+    offset += part.length;
+  }
+  return out;
+}
+
+/** The tensors of a safetensors file. Throws an Error that says what is wrong with a file that is not one. */
+export function decodeSafetensors(bytes: Uint8Array): Record<string, HostTensor> {
+  const wrong = (why: string) => new Error(`safetensors: ${why}`);
+  if (bytes.length < 8) throw wrong(`expected at least 8 bytes, got ${bytes.length}`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const length = Number(view.getBigUint64(0, true));
+  if (length > bytes.length - 8) throw wrong(`header of ${length} bytes in a file of ${bytes.length}`);
+  let header: Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>;
+  try {
+    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(8, 8 + length)));
+  } catch {
+    throw wrong('the header is not JSON');
+  }
+  const body = bytes.subarray(8 + length);
+  const tensors: Record<string, HostTensor> = {};
+  for (const [name, entry] of Object.entries(header)) {
+    if (name === '__metadata__') continue;
+    const ArrayType = ARRAYS[entry.dtype as Dtype];
+    if (!ArrayType) throw wrong(`${name} has dtype ${entry.dtype}, expected ${Object.keys(ARRAYS).join(', ')}`);
+    const [from, to] = entry.data_offsets;
+    const size = elementCount(entry.shape) * ArrayType.BYTES_PER_ELEMENT;
+    if (!(from >= 0 && to - from === size && to <= body.length)) {
+      throw wrong(`${name} [${entry.shape}] needs ${size} bytes, the file gives ${from} to ${to} of ${body.length}`);
+    }
+    tensors[name] = { shape: entry.shape, data: new ArrayType(body.slice(from, to).buffer) };
+  }
+  return tensors;
+}
