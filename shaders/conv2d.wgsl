@@ -112,14 +112,14 @@ fn main(
         let source = select(vec4<u32>(), line + w, inside);
         let v = select(vec4<f32>(), vec4<f32>(x[source.x], x[source.y], x[source.z], x[source.w]), inside);
         let k = k0 + kw;
-        c0 = fma(vec4<f32>(weight[a0 + k]), v, c0);
-        c1 = fma(vec4<f32>(weight[a1 + k]), v, c1);
-        c2 = fma(vec4<f32>(weight[a2 + k]), v, c2);
-        c3 = fma(vec4<f32>(weight[a3 + k]), v, c3);
-        c4 = fma(vec4<f32>(weight[a4 + k]), v, c4);
-        c5 = fma(vec4<f32>(weight[a5 + k]), v, c5);
-        c6 = fma(vec4<f32>(weight[a6 + k]), v, c6);
-        c7 = fma(vec4<f32>(weight[a7 + k]), v, c7);
+        c0 += weight[a0 + k] * v;
+        c1 += weight[a1 + k] * v;
+        c2 += weight[a2 + k] * v;
+        c3 += weight[a3 + k] * v;
+        c4 += weight[a4 + k] * v;
+        c5 += weight[a5 + k] * v;
+        c6 += weight[a6 + k] * v;
+        c7 += weight[a7 + k] * v;
       }
     }
   }

@@ -91,14 +91,14 @@ fn main(
       let source = select(vec4<u32>(), line + w, inside);
       let v = select(vec4<f32>(), vec4<f32>(x[source.x], x[source.y], x[source.z], x[source.w]), inside);
       let k = g0 + column;
-      c0 = fma(vec4<f32>(g[a0 + k]), v, c0);
-      c1 = fma(vec4<f32>(g[a1 + k]), v, c1);
-      c2 = fma(vec4<f32>(g[a2 + k]), v, c2);
-      c3 = fma(vec4<f32>(g[a3 + k]), v, c3);
-      c4 = fma(vec4<f32>(g[a4 + k]), v, c4);
-      c5 = fma(vec4<f32>(g[a5 + k]), v, c5);
-      c6 = fma(vec4<f32>(g[a6 + k]), v, c6);
-      c7 = fma(vec4<f32>(g[a7 + k]), v, c7);
+      c0 += g[a0 + k] * v;
+      c1 += g[a1 + k] * v;
+      c2 += g[a2 + k] * v;
+      c3 += g[a3 + k] * v;
+      c4 += g[a4 + k] * v;
+      c5 += g[a5 + k] * v;
+      c6 += g[a6 + k] * v;
+      c7 += g[a7 + k] * v;
     }
   }
   if (chunk * params.chunkRows < params.rows) {

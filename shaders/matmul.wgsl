@@ -71,14 +71,14 @@ fn main(
     for (var step = 0u; step < params.K; step++) {
       let v = vec4<f32>(b[at.x], b[at.y], b[at.z], b[at.w]);
       let k = step * params.aColumn;
-      c0 = fma(vec4<f32>(a[a0 + k]), v, c0);
-      c1 = fma(vec4<f32>(a[a1 + k]), v, c1);
-      c2 = fma(vec4<f32>(a[a2 + k]), v, c2);
-      c3 = fma(vec4<f32>(a[a3 + k]), v, c3);
-      c4 = fma(vec4<f32>(a[a4 + k]), v, c4);
-      c5 = fma(vec4<f32>(a[a5 + k]), v, c5);
-      c6 = fma(vec4<f32>(a[a6 + k]), v, c6);
-      c7 = fma(vec4<f32>(a[a7 + k]), v, c7);
+      c0 += a[a0 + k] * v;
+      c1 += a[a1 + k] * v;
+      c2 += a[a2 + k] * v;
+      c3 += a[a3 + k] * v;
+      c4 += a[a4 + k] * v;
+      c5 += a[a5 + k] * v;
+      c6 += a[a6 + k] * v;
+      c7 += a[a7 + k] * v;
       at += params.bRow;
     }
     store4(s, m, n, c0);

@@ -1,8 +1,11 @@
-// out[p, i, j] = max of x[p, h, w] over the window at (i, j); winner = h * W + w of the first maximum: a thread per output.
+// out[p, i, j] = max of x[p, h, w] over the window at (i, j); winner = h * W + w of the first maximum: each thread computes
+// four neighbouring outputs of a row.
 //
-// Memory: planes p = image * channels + channel, all contiguous; n outputs. Padding never wins. NaN wins over numbers.
+// Memory: planes p = image * channels + channel, all contiguous; `rows` = planes * outH, `quads` = outW / 4 rounded up.
+// Padding never wins. NaN wins over numbers.
 struct Params {
-  n: u32,
+  rows: u32,
+  quads: u32,
   H: u32,
   W: u32,
   outH: u32,
@@ -24,32 +27,37 @@ fn isNan(v: f32) -> bool {
   return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u;
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(WG)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-  let i = id.y * groups.x * 64u + id.x;
-  if (i >= params.n) {
+  let index = id.y * groups.x * WG + id.x;
+  let row = index / params.quads;
+  if (row >= params.rows) {
     return;
   }
-  let row = i / params.outW;
-  let plane = (row / params.outH) * params.H * params.W;
-  // Unsigned: above the image wraps to huge values, which the bounds below exclude.
+  let first = (index % params.quads) * 4u;
+  let plane = (row / params.outH) * params.H;
+  // Unsigned: what lies above or left of the image wraps to huge values, which the bounds below exclude.
   let top = (row % params.outH) * params.strideH - params.paddingH;
-  let left = (i % params.outW) * params.strideW - params.paddingW;
-  var best = 0.0;
-  var at = -1;
-  for (var dh = 0u; dh < params.kernelH; dh++) {
-    for (var dw = 0u; dw < params.kernelW; dw++) {
+  let end = min(first + 4u, params.outW);
+  for (var j = first; j < end; j++) {
+    let left = j * params.strideW - params.paddingW;
+    var best = 0.0;
+    var at = -1;
+    for (var dh = 0u; dh < params.kernelH; dh++) {
       let h = top + dh;
-      let w = left + dw;
-      if (h < params.H && w < params.W) {
-        let v = x[plane + h * params.W + w];
-        if (at < 0 || v > best || (isNan(v) && !isNan(best))) {
-          best = v;
-          at = i32(h * params.W + w);
+      let line = (plane + h) * params.W;
+      for (var dw = 0u; dw < params.kernelW; dw++) {
+        let w = left + dw;
+        if (h < params.H && w < params.W) {
+          let v = x[line + w];
+          if (at < 0 || v > best || (isNan(v) && !isNan(best))) {
+            best = v;
+            at = i32(h * params.W + w);
+          }
         }
       }
     }
+    out[row * params.outW + j] = best;
+    winner[row * params.outW + j] = at;
   }
-  out[i] = best;
-  winner[i] = at;
 }

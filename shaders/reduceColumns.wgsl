@@ -1,18 +1,20 @@
-// out[o, s] = scale * reduction of x[o, r] over the s-th chunk of r: one thread per output and chunk, for many outputs.
+// out[o, c] = scale * reduction of x[o, r] over the r of chunk c: one thread per output and chunk, for many outputs.
 //
-// Memory, preamble and parameters as in reduceRows.wgsl. Neighbouring threads take neighbouring outputs, so reads
-// are coalesced where the kept dims are innermost.
+// Memory, preamble and parameters as in reduceRows.wgsl. Neighbouring threads take neighbouring outputs, so reads are
+// coalesced where the kept dims are innermost.
 struct Params {
   outputs: u32,
-  reduced: u32,
   chunks: u32,
-  chunkSize: u32,
-  keptSizes: vec4<u32>,
-  keptStrides: vec4<u32>,
-  reducedSizes: vec4<u32>,
-  reducedStrides: vec4<u32>,
+  run: u32,
+  runStride: u32,
+  parts: u32,
+  partSize: u32,
   offset: u32,
   scale: f32,
+  keptSizes: vec4<u32>,
+  keptStrides: vec4<u32>,
+  otherSizes: vec4<u32>,
+  otherStrides: vec4<u32>,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
@@ -20,8 +22,10 @@ struct Params {
 @group(0) @binding(2) var<uniform> params: Params;
 
 fn locate(i: u32, sizes: vec4<u32>, strides: vec4<u32>) -> u32 {
-  let rest = i / sizes.z;
-  return (i % sizes.z) * strides.z + (rest % sizes.y) * strides.y + (rest / sizes.y) * strides.x;
+  let a = i / sizes.w;
+  let b = a / sizes.z;
+  let c = vec4<u32>(b / sizes.y, b % sizes.y, a % sizes.z, i % sizes.w) * strides;
+  return c.x + c.y + c.z + c.w;
 }
 
 @compute @workgroup_size(WG)
@@ -32,16 +36,17 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   if (chunk >= params.chunks) {
     return;
   }
-  let start = chunk * params.chunkSize;
-  let end = min(start + params.chunkSize, params.reduced);
-  let base = params.offset + locate(o, params.keptSizes, params.keptStrides);
+  let start = (chunk % params.parts) * params.partSize;
+  let end = min(start + params.partSize, params.run);
+  let base = params.offset + locate(o, params.keptSizes, params.keptStrides)
+    + locate(chunk / params.parts, params.otherSizes, params.otherStrides);
 
   var total = identity();
   for (var first = start; first < end; first += BLOCK) {
     var block = identity();
     for (var k = 0u; k < BLOCK; k++) {
       if (first + k < end) {
-        block = combine(block, prepare(x[base + locate(first + k, params.reducedSizes, params.reducedStrides)]));
+        block = combine(block, x[base + (first + k) * params.runStride]);
       }
     }
     total = combine(total, block);

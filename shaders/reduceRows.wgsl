@@ -1,20 +1,23 @@
-// out[o, s] = scale * reduction of x[o, r] over the s-th chunk of r: one workgroup per output and chunk.
+// out[o, c] = scale * reduction of x[o, r] over the r of chunk c: one workgroup per output and chunk.
 //
-// Memory: x is walked by strides; its kept dims are collapsed to at most 3 (count o), its reduced dims to at most 3
-// (count r), outermost first and padded with size 1. out is contiguous, chunks innermost.
-// The preamble declares WG, `fn combine(a, b)`, `fn prepare(x)` and `fn identity()`.
-// Error: a thread sums blocks of BLOCK serially and adds the blocks; threads are summed as a tree.
+// Memory: x is walked by strides. Its kept dims are collapsed to at most 4 (count `outputs`). Of its reduced dims the
+// longest is the run; it is cut into parts of partSize, and a chunk is one part for one index of the other reduced dims,
+// of which there are at most 3. Dims are padded with size 1 in front. out is contiguous, chunks innermost.
+// The preamble declares WG, BLOCK, `fn combine(a, b)` and `fn identity()`.
+// Error: a thread reduces blocks of BLOCK serially and combines the blocks; threads are combined as a tree.
 struct Params {
   outputs: u32,
-  reduced: u32,
   chunks: u32,
-  chunkSize: u32,
-  keptSizes: vec4<u32>,
-  keptStrides: vec4<u32>,
-  reducedSizes: vec4<u32>,
-  reducedStrides: vec4<u32>,
+  run: u32,
+  runStride: u32,
+  parts: u32,
+  partSize: u32,
   offset: u32,
   scale: f32,
+  keptSizes: vec4<u32>,
+  keptStrides: vec4<u32>,
+  otherSizes: vec4<u32>,
+  otherStrides: vec4<u32>,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
@@ -24,8 +27,10 @@ struct Params {
 var<workgroup> partial: array<f32, WG>;
 
 fn locate(i: u32, sizes: vec4<u32>, strides: vec4<u32>) -> u32 {
-  let rest = i / sizes.z;
-  return (i % sizes.z) * strides.z + (rest % sizes.y) * strides.y + (rest / sizes.y) * strides.x;
+  let a = i / sizes.w;
+  let b = a / sizes.z;
+  let c = vec4<u32>(b / sizes.y, b % sizes.y, a % sizes.z, i % sizes.w) * strides;
+  return c.x + c.y + c.z + c.w;
 }
 
 @compute @workgroup_size(WG)
@@ -36,9 +41,11 @@ fn main(
 ) {
   let task = group.y * groups.x + group.x;
   let o = task / params.chunks;
-  let start = (task % params.chunks) * params.chunkSize;
-  let end = min(start + params.chunkSize, params.reduced);
-  let base = params.offset + locate(o, params.keptSizes, params.keptStrides);
+  let chunk = task % params.chunks;
+  let start = (chunk % params.parts) * params.partSize;
+  let end = min(start + params.partSize, params.run);
+  let base = params.offset + locate(o, params.keptSizes, params.keptStrides)
+    + locate(chunk / params.parts, params.otherSizes, params.otherStrides);
 
   var total = identity();
   if (o < params.outputs) {
@@ -47,7 +54,7 @@ fn main(
       for (var k = 0u; k < BLOCK; k++) {
         let r = first + k * WG;
         if (r < end) {
-          block = combine(block, prepare(x[base + locate(r, params.reducedSizes, params.reducedStrides)]));
+          block = combine(block, x[base + r * params.runStride]);
         }
       }
       total = combine(total, block);

@@ -24,7 +24,7 @@ export interface Op<A = any> extends Kernel<A> {
   /** Shapes and dtypes of the outputs. Throws a ShapeError for inputs that the op cannot take. */
   outputs(inputs: Spec[], attrs: A): Spec[];
   /** For each input, whether the kernel reads it at these strides; what it does not read is copied first. Default: contiguous only. */
-  strided?(inputs: Layout[]): boolean[];
+  strided?(inputs: Layout[], attrs: A): boolean[];
   /** How many leading inputs are updated in place. They are the outputs of the kernel, and `outputs` adds none. */
   mutates?: number;
   vjp: Vjp<A>;

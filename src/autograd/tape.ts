@@ -67,7 +67,7 @@ export function apply<A>(op: Op<A>, inputs: Tensor[], attrs: A): Tensor[] {
   if (mutates > 0 && recording && inputs.some((x) => x.history !== null)) {
     throw new ShapeError(`${op.name}: works in place, on tensors outside the tape; call it in noGrad`);
   }
-  const readable = op.strided?.(views) ?? views.map(isPlain);
+  const readable = op.strided?.(views, attrs) ?? views.map(isPlain);
   const copies: Tensor[] = [];
   const reads = views.map((view, i) => {
     if (readable[i]) return view;

@@ -5,7 +5,7 @@ import { ShapeError } from '../tensor/errors.ts';
 import { broadcastShapes, expandLayout, format, normalizeDims, type Shape, sameShape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { reshape } from './movement.ts';
-import { planReduction, type ReduceAttrs, type Reduction, reducedShape, reduceOnCpu } from './reduce.ts';
+import { isReducible, planReduction, type ReduceAttrs, type Reduction, reducedShape, reduceOnCpu } from './reduce.ts';
 
 const expandOp: ViewOp<{ shape: Shape }> = define({
   name: 'expand',
@@ -29,7 +29,6 @@ export const addition: Reduction = {
   name: 'sum',
   cpu: (values) => pairwiseSum(values, 0, values.length),
   wgsl: `fn identity() -> f32 { return 0.0; }
-fn prepare(x: f32) -> f32 { return x; }
 fn combine(a: f32, b: f32) -> f32 { return a + b; }
 `,
 };
@@ -52,9 +51,9 @@ export function reductionRow(reduction: Reduction, vjp: Op<ReduceAttrs>['vjp']):
       if (x.dtype !== 'float32') throw new ShapeError(`${reduction.name}: expected dtype float32, got ${x.dtype}`);
       return [{ shape: reducedShape(x.shape, attrs), dtype: x.dtype }];
     },
-    strided: () => [true],
+    strided: ([x], attrs) => [isReducible(x, attrs)],
     cpu: ([x], [out], attrs) => reduceOnCpu(reduction, x, out, attrs),
-    plan: ([x], [out], attrs) => planReduction(reduction, x, out, attrs),
+    plan: ([x], _outputs, attrs, gpu) => planReduction(reduction, x, attrs, gpu),
     vjp,
   });
 }

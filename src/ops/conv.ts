@@ -1,6 +1,7 @@
 // Convolution of images: forward, gradient of the image, gradient of the weights. Each is a bilinear op whose gradients
 // are the other two, so derivatives of any order come by themselves.
 import source from '../../shaders/conv2d.wgsl';
+import rowsSource from '../../shaders/conv2dRows.wgsl';
 import weightGradSource from '../../shaders/conv2dWeightGrad.wgsl';
 import { define, type Op } from '../autograd/op.ts';
 import { apply } from '../autograd/tape.ts';
@@ -10,9 +11,9 @@ import { elementCount, format, type Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { addition } from './broadcast.ts';
 import { add } from './elementwise.ts';
-import { ceilDiv, constants, grid } from './launch.ts';
+import { ceilDiv, constants, grid, threads } from './launch.ts';
 import { reshape } from './movement.ts';
-import { planReduction } from './reduce.ts';
+import { chain, planReduction } from './reduce.ts';
 import { type Pair, pair, windowCount } from './window.ts';
 
 interface ConvAttrs {
@@ -59,8 +60,6 @@ function eachProduct(
   }
 }
 
-const WG = (gpu: GpuTraits) => (gpu.software ? 8 : 64);
-
 /** Fields of the uniform block that both shaders share, from the count of columns on. */
 const geometry = (x: Shape, weight: Shape, out: Shape, { stride, padding, dilation }: ConvAttrs): Param[] => [
   ...x.slice(2),
@@ -84,20 +83,9 @@ const convOp: Op<ConvAttrs> = define({
       out.data[o] += x.data[i] * weight.data[w];
     }),
   plan: ([x, weight], [out], attrs, gpu) => {
-    const [N, O, outH, outW] = out.shape;
     const [, I, KH, KW] = weight.shape;
-    return planGather(
-      N * outH * outW,
-      O,
-      I,
-      geometry(x.shape, weight.shape, out.shape, attrs),
-      [I * KH * KW, KH * KW],
-      {
-        WG: WG(gpu),
-        TRANSPOSED: false,
-        UNIT: true,
-      },
-    );
+    const shapes = geometry(x.shape, weight.shape, out.shape, attrs);
+    return planGather(out.shape, I, shapes, [I * KH * KW, KH * KW], attrs, gpu, false);
   },
   vjp: ([g], { inputs: [x, weight], attrs, needs }) => [
     needs[0] ? apply(inputGradOp, [g!, weight], { ...attrs, shape: x.shape })[0] : null,
@@ -114,13 +102,9 @@ const inputGradOp: Op<ConvGradAttrs> = define({
       out.data[i] += g.data[o] * weight.data[w];
     }),
   plan: ([g, weight], [out], attrs, gpu) => {
-    const [N, I, H, W] = out.shape;
-    const [O, , KH, KW] = weight.shape;
-    return planGather(N * H * W, I, O, geometry(g.shape, weight.shape, out.shape, attrs), [KH * KW, I * KH * KW], {
-      WG: WG(gpu),
-      TRANSPOSED: true,
-      UNIT: attrs.stride.every((s) => s === 1),
-    });
+    const [O, I, KH, KW] = weight.shape;
+    const shapes = geometry(g.shape, weight.shape, out.shape, attrs);
+    return planGather(out.shape, O, shapes, [KH * KW, I * KH * KW], attrs, gpu, true);
   },
   vjp: ([gg], { inputs: [g, weight], attrs, needs }) => [
     needs[0] ? apply(convOp, [gg!, weight], attrs)[0] : null,
@@ -143,26 +127,35 @@ const weightGradOp: Op<ConvGradAttrs> = define({
   ],
 });
 
-/** conv2d.wgsl: `channels` out of `summed` channels at each position; strides of the weight for the two. */
+/**
+ * The sum over `summed` channels and the taps, for `channels` channels of out. `strides` are those of the weight for the
+ * two. Both shaders take 8 channels per thread; conv2dRows saves loads, conv2d takes any stride and coalesces.
+ */
 function planGather(
-  positions: number,
-  channels: number,
+  out: Shape,
   summed: number,
   shapes: Param[],
   strides: Param[],
-  tunables: { WG: number; TRANSPOSED: boolean; UNIT: boolean },
+  attrs: ConvAttrs,
+  gpu: GpuTraits,
+  TRANSPOSED: boolean,
 ): Plan {
+  const [N, channels, H, W] = out;
+  const positions = N * H * W;
   if (positions * channels === 0) return { dispatches: [] };
-  const [x, y] = grid(ceilDiv(positions, tunables.WG * 4));
-  return {
-    dispatches: [
-      {
-        shader: { file: 'conv2d.wgsl', source, preamble: constants(tunables) },
-        params: [positions, channels, summed, ...shapes, ...strides],
-        workgroups: [x, y, ceilDiv(channels, 8)],
-      },
-    ],
+  const { stride, dilation } = attrs;
+  const params = [positions, channels, summed, ...shapes, ...strides];
+  const preamble = constants({ WG: threads(gpu), TRANSPOSED, UNIT: stride.every((s) => s === 1) });
+  const launch = (file: string, text: string, count: number, more: Param[] = []): Plan => {
+    const [x, y] = grid(ceilDiv(count, threads(gpu)));
+    const shader = { file, source: text, preamble };
+    return { dispatches: [{ shader, params: [...params, ...more], workgroups: [x, y, ceilDiv(channels, 8)] }] };
   };
+  if (gpu.software && stride[1] === 1 && dilation[1] === 1) {
+    const segments = ceilDiv(W, 8);
+    return launch('conv2dRows.wgsl', rowsSource, N * H * segments, [segments, N * H]);
+  }
+  return launch('conv2d.wgsl', source, ceilDiv(positions, 4));
 }
 
 /** Positions that one thread adds up before the sum is split into chunks. */
@@ -175,32 +168,19 @@ function planWeightGrad(g: Shape, x: Shape, weight: Shape, attrs: ConvAttrs, gpu
   const rows = g[0] * g[2];
   const chunkRows = Math.max(1, Math.floor(CHUNK_POSITIONS / g[3]));
   const chunks = Math.max(1, ceilDiv(rows, chunkRows));
-  const columnGroups = ceilDiv(columns, WG(gpu) * 4);
+  const columnGroups = ceilDiv(columns, threads(gpu) * 4);
   const [gx, gy] = grid(chunks * columnGroups);
-  const partials = { of: 'temp', index: 0 } as const;
   const product = {
-    shader: { file: 'conv2dWeightGrad.wgsl', source: weightGradSource, preamble: constants({ WG: WG(gpu) }) },
+    shader: { file: 'conv2dWeightGrad.wgsl', source: weightGradSource, preamble: constants({ WG: threads(gpu) }) },
     params: [columns, O, I, ...geometry(x, weight, g, attrs), rows, chunkRows, columnGroups],
     workgroups: [gx, gy, ceilDiv(O, 8)] as const,
   };
   if (chunks === 1) return { dispatches: [product] };
   // The chunks are summed by the shared reduction, over the first dim of [chunks, O * columns].
   const n = O * columns;
-  const total = planReduction(
-    addition,
-    { shape: [chunks, n], strides: [n, 1], offset: 0, dtype: 'float32' },
-    { shape: [n], strides: [1], offset: 0, dtype: 'float32' },
-    { dims: [0], keepdim: false },
-  );
-  const sums = total.dispatches.map((d, i) => ({
-    ...d,
-    reads: i === 0 ? [partials] : [{ of: 'temp', index: 1 } as const],
-    writes: d.writes ? [{ of: 'temp', index: 1 } as const] : undefined,
-  }));
-  return {
-    temps: [chunks * n, ...(total.temps ?? [])],
-    dispatches: [{ ...product, writes: [partials] }, ...sums],
-  };
+  const layout = { shape: [chunks, n], strides: [n, 1], offset: 0 };
+  const total = planReduction(addition, layout, { dims: [0], keepdim: false }, gpu);
+  return chain({ ...product, writes: [{ of: 'temp', index: 0 }] }, chunks * n, total);
 }
 
 export interface ConvOptions {

@@ -1,4 +1,5 @@
 // Workgroup counts: how plans spread work over a grid that no adapter refuses.
+import type { GpuTraits } from '../tensor/backend.ts';
 
 /** WebGPU's default limit on workgroups in one dimension. */
 export const MAX_WORKGROUPS = 65535;
@@ -10,6 +11,12 @@ export function grid(n: number, z = 1): [number, number, number] {
   const x = Math.min(Math.max(n, 1), MAX_WORKGROUPS);
   return [x, ceilDiv(Math.max(n, 1), x), z];
 }
+
+/**
+ * Threads of a workgroup that reduces together or shares loads. GPUs want many; a software adapter, which runs a
+ * workgroup on one core and pays for every barrier, wants about as many as it has SIMD lanes.
+ */
+export const threads = (gpu: GpuTraits) => (gpu.software ? 8 : 64);
 
 /** `const NAME = value;` lines: the tunables of a shader. Whole numbers become u32. */
 export function constants(values: Record<string, number | boolean>): string {

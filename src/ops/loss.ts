@@ -9,11 +9,9 @@ import { format } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { sum } from './broadcast.ts';
 import { add, exp, mul, onesLike, sub } from './elementwise.ts';
-import { ceilDiv, constants, grid } from './launch.ts';
+import { ceilDiv, constants, grid, threads } from './launch.ts';
 import { reshape } from './movement.ts';
 import { mean } from './reduction.ts';
-
-const THREADS = 64;
 
 function check([logits, labels]: Spec[]): void {
   const [rows] = logits.shape;
@@ -53,10 +51,10 @@ const rowsOp: Op<Record<string, never>> = define({
       loss.data[i] = lse.data[i] - row[checkLabel(labels.data[i], classes)];
     }
   },
-  plan: ([logits]) => ({
+  plan: ([logits], _outputs, _attrs, gpu) => ({
     dispatches: [
       {
-        shader: { file: 'crossEntropyRows.wgsl', source, preamble: constants({ WG: THREADS }) },
+        shader: { file: 'crossEntropyRows.wgsl', source, preamble: constants({ WG: threads(gpu) }) },
         params: [...logits.shape],
         workgroups: grid(logits.shape[0]),
       },

@@ -18,7 +18,7 @@ import {
 import type { Tensor } from '../tensor/tensor.ts';
 import { sumTo } from './broadcast.ts';
 import { add } from './elementwise.ts';
-import { ceilDiv, constants, grid, MAX_WORKGROUPS } from './launch.ts';
+import { ceilDiv, constants, grid, MAX_WORKGROUPS, threads } from './launch.ts';
 import { reshape, transpose } from './movement.ts';
 
 type NoAttrs = Record<string, never>;
@@ -117,7 +117,7 @@ function planMatmul(inputs: TypedLayout[], out: TypedLayout, gpu: GpuTraits): Pl
   const K = a.shape.at(-1)!;
   const batch = elementCount(out.shape.slice(0, -2));
   if (M * N * batch === 0) return { dispatches: [] };
-  const WG = gpu.software ? 8 : 64;
+  const WG = threads(gpu);
   const columnGroups = ceilDiv(N, WG * COLUMNS);
   const [x, y] = grid(ceilDiv(M, ROWS) * columnGroups);
   const strides = [a.strides.at(-2)!, a.strides.at(-1)!, b.strides.at(-2)!, b.strides.at(-1)!];

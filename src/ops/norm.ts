@@ -7,14 +7,14 @@ import mergeSource from '../../shaders/batchNormMerge.wgsl';
 import statsSource from '../../shaders/batchNormStats.wgsl';
 import { define, type Op } from '../autograd/op.ts';
 import { apply, noGrad, throughOps } from '../autograd/tape.ts';
-import type { Dispatch, Plan, Slot, Spec } from '../tensor/backend.ts';
+import type { Dispatch, GpuTraits, Plan, Slot, Spec } from '../tensor/backend.ts';
 import { full } from '../tensor/creation.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import { elementCount, format, type Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { sum } from './broadcast.ts';
 import { add, div, mul, rsqrt, square, sub } from './elementwise.ts';
-import { ceilDiv, constants, grid } from './launch.ts';
+import { ceilDiv, constants, grid, threads } from './launch.ts';
 import { reshape } from './movement.ts';
 import { mean } from './reduction.ts';
 import { updateRunning } from './update.ts';
@@ -23,10 +23,9 @@ interface BatchNormAttrs {
   eps: number;
 }
 
-const THREADS = 64;
-/** Elements per thread of a statistics pass, before a channel is split over more workgroups. */
-const PER_THREAD = 16;
-const preamble = constants({ WG: THREADS, PER_THREAD });
+/** Elements of a channel that one workgroup of a statistics pass takes. */
+const CHUNK = 1024;
+const preamble = (gpu: GpuTraits) => constants({ WG: threads(gpu), PER_THREAD: CHUNK / threads(gpu) });
 
 /** x as [N, C, L]: images, channels, and what is left of each plane. */
 const planes = (shape: Shape) => ({ N: shape[0], C: shape[1], L: elementCount(shape.slice(2)) });
@@ -38,17 +37,17 @@ const temp: Slot = { of: 'temp', index: 0 };
 /** How the N * L elements of a channel are spread over workgroups. */
 const chunkCount = (shape: Shape) => {
   const { N, L } = planes(shape);
-  return Math.max(1, ceilDiv(N * L, THREADS * PER_THREAD));
+  return Math.max(1, ceilDiv(N * L, CHUNK));
 };
 
 const reads = (...indices: number[]) => indices.map(input);
 
 /** A pass over all elements, one workgroup per channel and chunk. */
-function chunkPass(file: string, source: string, shape: Shape, from: Slot[], eps: number): Dispatch {
+function chunkPass(file: string, source: string, shape: Shape, from: Slot[], eps: number, gpu: GpuTraits): Dispatch {
   const { N, C, L } = planes(shape);
   const chunks = chunkCount(shape);
   return {
-    shader: { file, source, preamble },
+    shader: { file, source, preamble: preamble(gpu) },
     reads: from,
     writes: [temp],
     params: [N, C, L, chunks, { f32: eps }],
@@ -57,8 +56,8 @@ function chunkPass(file: string, source: string, shape: Shape, from: Slot[], eps
 }
 
 /** A pass that merges the chunks of each channel, one workgroup per channel. */
-const mergePass = (file: string, source: string, shape: Shape, to: Slot[]): Dispatch => ({
-  shader: { file, source, preamble },
+const mergePass = (file: string, source: string, shape: Shape, to: Slot[], gpu: GpuTraits): Dispatch => ({
+  shader: { file, source, preamble: preamble(gpu) },
   reads: [temp],
   writes: to,
   params: [shape[1], chunkCount(shape)],
@@ -102,11 +101,11 @@ const trainOp: Op<BatchNormAttrs> = define({
       out.data[at] = (x.data[at] - mean.data[c]) * scale + bias.data[c];
     });
   },
-  plan: ([{ shape }], _outputs, { eps }): Plan => ({
+  plan: ([{ shape }], _outputs, { eps }, gpu): Plan => ({
     temps: [shape[1] * chunkCount(shape) * 3],
     dispatches: [
-      chunkPass('batchNormStats.wgsl', statsSource, shape, reads(0), eps),
-      mergePass('batchNormMerge.wgsl', mergeSource, shape, [output(1), output(2)]),
+      chunkPass('batchNormStats.wgsl', statsSource, shape, reads(0), eps, gpu),
+      mergePass('batchNormMerge.wgsl', mergeSource, shape, [output(1), output(2)], gpu),
       elementPass('batchNormApply.wgsl', applySource, shape, [...reads(0, 1, 2), output(1), output(2)], eps),
     ],
   }),
@@ -139,13 +138,13 @@ const gradOp: Op<BatchNormAttrs> = define({
       dx.data[at] = (weight.data[c] / Math.sqrt(variance.data[c] + eps)) * centered;
     });
   },
-  plan: ([, { shape }], _outputs, { eps }): Plan => {
+  plan: ([, { shape }], _outputs, { eps }, gpu): Plan => {
     const from = [...reads(0, 1, 2, 3, 4), output(1), output(2)];
     return {
       temps: [shape[1] * chunkCount(shape) * 2],
       dispatches: [
-        chunkPass('batchNormGradSums.wgsl', gradSumsSource, shape, reads(0, 1, 3, 4), eps),
-        mergePass('batchNormGradMerge.wgsl', gradMergeSource, shape, [output(1), output(2)]),
+        chunkPass('batchNormGradSums.wgsl', gradSumsSource, shape, reads(0, 1, 3, 4), eps, gpu),
+        mergePass('batchNormGradMerge.wgsl', gradMergeSource, shape, [output(1), output(2)], gpu),
         elementPass('batchNormGradApply.wgsl', gradApplySource, shape, from, eps),
       ],
     };

@@ -5,10 +5,11 @@ import gatherSource from '../../shaders/maxPool2dGather.wgsl';
 import gradSource from '../../shaders/maxPool2dGrad.wgsl';
 import { define, type Op } from '../autograd/op.ts';
 import { apply } from '../autograd/tape.ts';
+import type { GpuTraits, Plan } from '../tensor/backend.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import { elementCount, format, type Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { ceilDiv, grid } from './launch.ts';
+import { ceilDiv, constants, grid, threads } from './launch.ts';
 import { type Pair, pair, windowCount } from './window.ts';
 
 interface PoolAttrs {
@@ -27,6 +28,33 @@ const words = ({ kernel, stride, padding }: PoolAttrs) => [...kernel, ...stride,
 function pooledShape(shape: Shape, { kernel, stride, padding }: PoolAttrs): number[] {
   const sizes = [0, 1].map((d) => windowCount('maxPool2d', shape[2 + d], kernel[d], stride[d], padding[d], 1));
   return [shape[0], shape[1], ...sizes];
+}
+
+/** A dispatch with one thread for four neighbours of a row of `target`, which is the image or the pooled one. */
+function planRows(
+  file: string,
+  text: string,
+  image: Shape,
+  pooled: Shape,
+  target: Shape,
+  attrs: PoolAttrs,
+  gpu: GpuTraits,
+  tunables = {},
+): Plan {
+  const [N, C, H, W] = target;
+  const quads = ceilDiv(W, 4);
+  const rows = N * C * H;
+  if (rows * quads === 0) return { dispatches: [] };
+  const WG = threads(gpu);
+  return {
+    dispatches: [
+      {
+        shader: { file, source: text, preamble: constants({ WG, ...tunables }) },
+        params: [rows, quads, ...image.slice(2), ...pooled.slice(2), ...words(attrs)],
+        workgroups: grid(ceilDiv(rows * quads, WG)),
+      },
+    ],
+  };
 }
 
 /** Outputs: the maxima, and for each the position (h * width + w) of the first winner in its plane. */
@@ -63,15 +91,7 @@ const poolOp: Op<PoolAttrs> = define({
       winner.data[i] = at;
     }
   },
-  plan: ([x], [out], attrs) => ({
-    dispatches: [
-      {
-        shader: { file: 'maxPool2d.wgsl', source },
-        params: [elementCount(out.shape), x.shape[2], x.shape[3], out.shape[2], out.shape[3], ...words(attrs)],
-        workgroups: grid(ceilDiv(elementCount(out.shape), 64)),
-      },
-    ],
-  }),
+  plan: ([x], [out], attrs, gpu) => planRows('maxPool2d.wgsl', source, x.shape, out.shape, out.shape, attrs, gpu),
   vjp: ([g], { inputs: [x], outputs: [, winner], attrs }) => [
     g && apply(gradOp, [g, winner], { ...attrs, size: [x.shape[2], x.shape[3]] })[0],
   ],
@@ -86,15 +106,10 @@ const gradOp: Op<GradAttrs> = define({
     const [inner, outer] = [g.data.length / planes, out.data.length / planes];
     for (let i = 0; i < g.data.length; i++) out.data[Math.floor(i / inner) * outer + winner.data[i]] += g.data[i];
   },
-  plan: ([g], [out], attrs) => ({
-    dispatches: [
-      {
-        shader: { file: 'maxPool2dGrad.wgsl', source: gradSource },
-        params: [elementCount(out.shape), ...attrs.size, g.shape[2], g.shape[3], ...words(attrs)],
-        workgroups: grid(ceilDiv(elementCount(out.shape), 64)),
-      },
-    ],
-  }),
+  plan: ([g], [out], attrs, gpu) => {
+    const OVERLAP = attrs.kernel.some((k, d) => k > attrs.stride[d]);
+    return planRows('maxPool2dGrad.wgsl', gradSource, out.shape, g.shape, out.shape, attrs, gpu, { OVERLAP });
+  },
   vjp: ([gg], { inputs: [, winner], attrs }) => [apply(gatherOp, [gg!, winner], attrs)[0], null],
 });
 

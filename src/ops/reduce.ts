@@ -1,11 +1,10 @@
 // The reduction family: how sum, mean, max and their like are planned over any dims, on one or two levels.
 import columns from '../../shaders/reduceColumns.wgsl';
 import rows from '../../shaders/reduceRows.wgsl';
-import type { CpuArray, Dispatch, Param, Plan, Slot, TypedLayout } from '../tensor/backend.ts';
-import { ShapeError } from '../tensor/errors.ts';
+import type { CpuArray, Dispatch, GpuTraits, Param, Plan, Slot } from '../tensor/backend.ts';
 import { gather } from '../tensor/gather.ts';
 import { collapse, contiguousLayout, elementCount, type Layout, type Shape } from '../tensor/shape.ts';
-import { ceilDiv, constants, grid } from './launch.ts';
+import { ceilDiv, constants, grid, threads } from './launch.ts';
 
 /** Which dims go; sorted and not negative. */
 export interface ReduceAttrs {
@@ -17,16 +16,17 @@ export interface ReduceAttrs {
 export interface Reduction {
   name: string;
   cpu: (values: Float64Array) => number;
-  /** Lines that declare `fn identity() -> f32`, `fn combine(a: f32, b: f32) -> f32` and `fn prepare(x: f32) -> f32`. */
+  /** Lines that declare `fn identity() -> f32` and `fn combine(a: f32, b: f32) -> f32`. */
   wgsl: string;
   /** Factor on the result, from the number of reduced elements. Default 1. */
   scale?: (count: number) => number;
 }
 
-const THREADS = 64;
 const BLOCK = 16;
 /** Elements that one workgroup (by rows) or one thread (by columns) reduces before the work is split further. */
-const CHUNK = { rows: THREADS * BLOCK * 4, columns: BLOCK * 16 };
+const CHUNK = { rows: 4096, columns: 256 };
+/** Outputs from which on a thread for each keeps a device busy. */
+const MANY = 64;
 
 export function reducedShape(shape: Shape, { dims, keepdim }: ReduceAttrs): number[] {
   return keepdim ? shape.map((n, i) => (dims.includes(i) ? 1 : n)) : shape.filter((_, i) => !dims.includes(i));
@@ -55,85 +55,95 @@ export function reduceOnCpu(reduction: Reduction, x: CpuArray, out: CpuArray, at
   }
 }
 
-/** At most three collapsed dims, padded with size 1 in front. */
-function three(name: string, shape: Shape, strides: readonly number[]) {
-  const {
-    sizes,
-    strides: [steps],
-  } = collapse(shape, strides);
-  if (sizes.length > 3) throw new ShapeError(`${name}: expected at most 6 dims that do not merge, got ${shape.length}`);
-  const pad = 3 - sizes.length;
-  return { sizes: [...Array(pad).fill(1), ...sizes], steps: [...Array(pad).fill(0), ...steps] };
+/** Sizes and strides of collapsed dims. */
+interface Dims {
+  sizes: number[];
+  steps: number[];
 }
 
-export function planReduction(reduction: Reduction, x: TypedLayout, out: TypedLayout, attrs: ReduceAttrs): Plan {
+const MAX_DIMS = 4;
+
+function collapsed(shape: Shape, strides: readonly number[]): Dims {
+  const { sizes, strides: steps } = collapse(shape, strides);
+  return { sizes, steps: steps[0] };
+}
+
+/** Padded in front with size 1, to what the shaders take. */
+const four = ({ sizes, steps }: Dims): number[] => {
+  const pad = MAX_DIMS - sizes.length;
+  return [...Array(pad).fill(1), ...sizes, ...Array(pad).fill(0), ...steps];
+};
+
+/** Whether the shaders can walk x at its strides; always so for contiguous tensors up to rank 6. */
+export function isReducible(x: Layout, { dims }: ReduceAttrs): boolean {
+  const { kept, gone } = split(x, dims);
+  return [kept, gone].every(({ shape, strides }) => collapsed(shape, strides).sizes.length <= MAX_DIMS);
+}
+
+/** Plans out = reduction of x over attrs.dims, on as many levels as the size asks for. */
+export function planReduction(reduction: Reduction, x: Layout, attrs: ReduceAttrs, gpu: GpuTraits): Plan {
   const { kept, gone } = split(x, attrs.dims);
-  const outputs = elementCount(out.shape);
+  const outputs = elementCount(kept.shape);
   const count = elementCount(gone.shape);
-  if (outputs === 0) return { dispatches: [] };
-  const outer = three(reduction.name, kept.shape, kept.strides);
-  const inner = three(reduction.name, gone.shape, gone.strides);
-  // A thread per output pays where there are many outputs and the reduced elements are not neighbours in memory.
-  const byColumns = outputs >= THREADS && (inner.steps[2] !== 1 || count < BLOCK);
-  const chunkLimit = byColumns ? CHUNK.columns : CHUNK.rows;
-  const chunks = Math.max(1, ceilDiv(count, chunkLimit));
-  const chunkSize = ceilDiv(Math.max(count, 1), chunks);
-  const scale = reduction.scale?.(count) ?? 1;
-  const first = pass(reduction, byColumns, chunks > 1 ? 1 : scale, {
-    outputs,
-    reduced: count,
-    chunks,
-    chunkSize,
-    outer,
-    inner,
-    offset: x.offset,
-  });
-  if (chunks === 1) return { dispatches: [first] };
-  // Second level: out[o] from the partials [o, chunk].
-  const partials: Slot = { of: 'temp', index: 0 };
-  const second = pass({ ...reduction, wgsl: reduction.wgsl.replace(/fn prepare.*/, IDENTITY_PREPARE) }, false, scale, {
-    outputs,
-    reduced: chunks,
-    chunks: 1,
-    chunkSize: chunks,
-    offset: 0,
-    outer: { sizes: [1, 1, outputs], steps: [0, 0, chunks] },
-    inner: { sizes: [1, 1, chunks], steps: [0, 0, 1] },
-  });
-  return {
-    temps: [outputs * chunks],
-    dispatches: [
-      { ...first, writes: [partials] },
-      { ...second, reads: [partials] },
-    ],
-  };
+  return outputs === 0 ? { dispatches: [] } : planLevels(reduction, gpu, x, kept, gone, reduction.scale?.(count) ?? 1);
 }
 
-/** Partials were prepared in the first level already. */
-const IDENTITY_PREPARE = 'fn prepare(x: f32) -> f32 { return x; }';
+type Part = Pick<Layout, 'shape' | 'strides'>;
 
-interface Pass {
-  outputs: number;
-  reduced: number;
-  chunks: number;
-  chunkSize: number;
-  offset: number;
-  outer: { sizes: number[]; steps: number[] };
-  inner: { sizes: number[]; steps: number[] };
-}
-
-function pass(reduction: Reduction, byColumns: boolean, scale: number, p: Pass): Dispatch {
-  const params: Param[] = [p.outputs, p.reduced, p.chunks, p.chunkSize];
-  for (const list of [p.outer.sizes, p.outer.steps, p.inner.sizes, p.inner.steps]) params.push(...list, 0);
-  params.push(p.offset, { f32: scale });
-  const tasks = p.outputs * p.chunks;
-  return {
+function planLevels(
+  reduction: Reduction,
+  gpu: GpuTraits,
+  { offset }: Pick<Layout, 'offset'>,
+  kept: Part,
+  gone: Part,
+  scale: number,
+): Plan {
+  const outputs = elementCount(kept.shape);
+  const count = elementCount(gone.shape);
+  const others = collapsed(gone.shape, gone.strides);
+  const longest = others.sizes.indexOf(Math.max(...others.sizes));
+  const [run = count] = others.sizes.splice(longest, 1);
+  const [runStride = 0] = others.steps.splice(longest, 1);
+  // A thread per output pays where there are many outputs and the reduced elements are few or far apart.
+  const byColumns = outputs >= MANY && (runStride !== 1 || count < MANY);
+  const WG = threads(gpu);
+  const parts = Math.max(1, ceilDiv(run, byColumns ? CHUNK.columns : CHUNK.rows));
+  const chunks = parts * Math.max(1, elementCount(others.sizes));
+  const params: Param[] = [
+    ...[outputs, chunks, run, runStride, parts, ceilDiv(run, parts), offset],
+    { f32: chunks === 1 ? scale : 1 },
+    ...four(collapsed(kept.shape, kept.strides)),
+    ...four(others),
+  ];
+  const level: Dispatch = {
     shader: {
       file: byColumns ? 'reduceColumns.wgsl' : 'reduceRows.wgsl',
       source: byColumns ? columns : rows,
-      preamble: constants({ WG: THREADS, BLOCK }) + reduction.wgsl,
+      preamble: constants({ WG, BLOCK }) + reduction.wgsl,
     },
     params,
-    workgroups: grid(byColumns ? ceilDiv(tasks, THREADS) : tasks),
+    workgroups: grid(byColumns ? ceilDiv(outputs * chunks, WG) : outputs * chunks),
   };
+  if (chunks === 1) return { dispatches: [level] };
+  // The partials [outputs, chunks] are reduced in turn.
+  const rest = planLevels(
+    reduction,
+    gpu,
+    { offset: 0 },
+    { shape: [outputs], strides: [chunks] },
+    { shape: [chunks], strides: [1] },
+    scale,
+  );
+  return chain({ ...level, writes: [{ of: 'temp', index: 0 }] }, outputs * chunks, rest);
+}
+
+/** A dispatch whose result of `size` elements, in temp 0, is the input of a reduction planned by itself. */
+export function chain(first: Dispatch, size: number, rest: Plan): Plan {
+  const shift = (slot: Slot): Slot => (slot.of === 'temp' ? { of: 'temp', index: slot.index + 1 } : slot);
+  const dispatches = rest.dispatches.map((dispatch) => ({
+    ...dispatch,
+    reads: dispatch.reads?.map(shift) ?? [{ of: 'temp', index: 0 } as const],
+    writes: dispatch.writes?.map(shift),
+  }));
+  return { temps: [size, ...(rest.temps ?? [])], dispatches: [first, ...dispatches] };
 }

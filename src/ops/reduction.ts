@@ -27,7 +27,6 @@ const maxOp = reductionRow(
     // -Infinity by its bits, and by way of a variable: WGSL has no constant for it.
     wgsl: `var<private> lowest: u32 = 0xff800000u;
 fn identity() -> f32 { return bitcast<f32>(lowest); }
-fn prepare(x: f32) -> f32 { return x; }
 fn combine(a: f32, b: f32) -> f32 { return select(b, a, a > b || isNan(a)); }
 fn isNan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }
 `,

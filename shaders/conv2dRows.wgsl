@@ -1,0 +1,158 @@
+// out[n, o, h, w] = sum over i, kh, kw of x[n, i, h', w'] * weight[o, i, kh, kw], as in conv2d.wgsl, for stride 1 and
+// dilation 1 along a row: each thread computes 8 channels at 8 neighbouring positions of a row, and keeps a window of 8
+// elements of x that slides by one with each tap, so that a tap costs one load of x.
+//
+// Meant for adapters where a load costs as much as arithmetic, software adapters above all: neighbouring threads are 8
+// positions apart, which a GPU would rather not see. Memory and parameters as in conv2d.wgsl, but for `segments`, the
+// number of 8-position segments in a row of out, and `rows` = N * outH. Preamble: WG threads, TRANSPOSED, UNIT.
+struct Params {
+  positions: u32,
+  O: u32,
+  I: u32,
+  H: u32,
+  W: u32,
+  outH: u32,
+  outW: u32,
+  kernelH: u32,
+  kernelW: u32,
+  strideH: u32,
+  strideW: u32,
+  paddingH: u32,
+  paddingW: u32,
+  dilationH: u32,
+  dilationW: u32,
+  weightO: u32,
+  weightI: u32,
+  segments: u32,
+  rows: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> weight: array<f32>;
+@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+@group(0) @binding(3) var<uniform> params: Params;
+
+// Element `column` of the row of x that begins at `line`; 0 outside. Negative columns wrap around.
+fn load(line: u32, column: u32, width: u32) -> f32 {
+  let inside = column < width;
+  return select(0.0, x[select(0u, line + column, inside)], inside);
+}
+
+fn store4(at: u32, w: u32, values: vec4<f32>) {
+  if (w < params.outW) { out[at] = values.x; }
+  if (w + 1u < params.outW) { out[at + 1u] = values.y; }
+  if (w + 2u < params.outW) { out[at + 2u] = values.z; }
+  if (w + 3u < params.outW) { out[at + 3u] = values.w; }
+}
+
+fn store8(image: u32, o: u32, h: u32, w: u32, low: vec4<f32>, high: vec4<f32>) {
+  if (o < params.O) {
+    let at = ((image * params.O + o) * params.outH + h) * params.outW + w;
+    store4(at, w, low);
+    store4(at + 4u, w + 4u, high);
+  }
+}
+
+@compute @workgroup_size(WG)
+fn main(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let index = (group.y * groups.x + group.x) * WG + thread;
+  let row = index / params.segments;
+  if (row >= params.rows) {
+    return;
+  }
+  let w = (index % params.segments) * 8u;
+  let image = row / params.outH;
+  let h = row % params.outH;
+  // The window begins at the first tap; in the transposed case taps run backwards.
+  let first = select(w - params.paddingW, w + params.paddingW + 1u - params.kernelW, TRANSPOSED);
+  let h0 = select(h * params.strideH - params.paddingH, h + params.paddingH, TRANSPOSED);
+  let o = group.z * 8u;
+  let last = params.O - 1u;
+  let s = params.weightO;
+  let a0 = min(o, last) * s;
+  let a1 = min(o + 1u, last) * s;
+  let a2 = min(o + 2u, last) * s;
+  let a3 = min(o + 3u, last) * s;
+  let a4 = min(o + 4u, last) * s;
+  let a5 = min(o + 5u, last) * s;
+  let a6 = min(o + 6u, last) * s;
+  let a7 = min(o + 7u, last) * s;
+  var c0 = vec4<f32>();
+  var d0 = vec4<f32>();
+  var c1 = vec4<f32>();
+  var d1 = vec4<f32>();
+  var c2 = vec4<f32>();
+  var d2 = vec4<f32>();
+  var c3 = vec4<f32>();
+  var d3 = vec4<f32>();
+  var c4 = vec4<f32>();
+  var d4 = vec4<f32>();
+  var c5 = vec4<f32>();
+  var d5 = vec4<f32>();
+  var c6 = vec4<f32>();
+  var d6 = vec4<f32>();
+  var c7 = vec4<f32>();
+  var d7 = vec4<f32>();
+  for (var i = 0u; i < params.I; i++) {
+    let plane = (image * params.I + i) * params.H;
+    for (var kh = 0u; kh < params.kernelH; kh++) {
+      var y = h0 + kh * params.dilationH;
+      if (TRANSPOSED) {
+        y = h0 - kh * params.dilationH;
+        if (!UNIT) {
+          y = select(0xffffffffu, y / params.strideH, y % params.strideH == 0u);
+        }
+      }
+      // A row outside x reads as a row of width 0.
+      let width = select(0u, params.W, y < params.H);
+      let line = (plane + y) * params.W;
+      var low = vec4<f32>(
+        0.0, load(line, first, width), load(line, first + 1u, width), load(line, first + 2u, width));
+      var high = vec4<f32>(
+        load(line, first + 3u, width), load(line, first + 4u, width), load(line, first + 5u, width),
+        load(line, first + 6u, width));
+      let k0 = i * params.weightI + kh * params.kernelW;
+      for (var kw = 0u; kw < params.kernelW; kw++) {
+        low = vec4<f32>(low.yzw, high.x);
+        high = vec4<f32>(high.yzw, load(line, first + 7u + kw, width));
+        let k = k0 + select(kw, params.kernelW - 1u - kw, TRANSPOSED);
+        let w0 = weight[a0 + k];
+        c0 += w0 * low;
+        d0 += w0 * high;
+        let w1 = weight[a1 + k];
+        c1 += w1 * low;
+        d1 += w1 * high;
+        let w2 = weight[a2 + k];
+        c2 += w2 * low;
+        d2 += w2 * high;
+        let w3 = weight[a3 + k];
+        c3 += w3 * low;
+        d3 += w3 * high;
+        let w4 = weight[a4 + k];
+        c4 += w4 * low;
+        d4 += w4 * high;
+        let w5 = weight[a5 + k];
+        c5 += w5 * low;
+        d5 += w5 * high;
+        let w6 = weight[a6 + k];
+        c6 += w6 * low;
+        d6 += w6 * high;
+        let w7 = weight[a7 + k];
+        c7 += w7 * low;
+        d7 += w7 * high;
+      }
+    }
+  }
+  store8(image, o, h, w, c0, d0);
+  store8(image, o + 1u, h, w, c1, d1);
+  store8(image, o + 2u, h, w, c2, d2);
+  store8(image, o + 3u, h, w, c3, d3);
+  store8(image, o + 4u, h, w, c4, d4);
+  store8(image, o + 5u, h, w, c5, d5);
+  store8(image, o + 6u, h, w, c6, d6);
+  store8(image, o + 7u, h, w, c7, d7);
+}
