@@ -32,7 +32,7 @@ export class Device {
     return this.info.kind;
   }
 
-  /** Releases everything on the device and lets a Node process exit. Its tensors can no longer be used. */
+  /** Releases everything on the device. Its tensors can no longer be used. */
   destroy(): void {
     if (current === this) current = null;
     this.backend.destroy();

@@ -24,15 +24,13 @@ export class WebGpuBackend implements Backend {
   readonly traits: GpuTraits;
   observer: DispatchObserver | null = null;
   private readonly device: GPUDevice;
-  private readonly release: () => void;
   private readonly queue: Queue;
   private readonly pool: BufferPool;
   private readonly pipelines: Pipelines;
   private readonly groups = new Map<string, GPUBindGroup>();
 
-  constructor(device: GPUDevice, software: boolean, release: () => void) {
+  constructor(device: GPUDevice, software: boolean) {
     this.device = device;
-    this.release = release;
     this.traits = { software, limits: device.limits };
     this.queue = new Queue(device);
     this.pool = new BufferPool(device, this.queue.watch.bind(this.queue));
@@ -100,7 +98,6 @@ export class WebGpuBackend implements Backend {
   destroy(): void {
     this.queue.fail(new DeviceError('the device was destroyed'));
     this.device.destroy();
-    this.release();
   }
 
   /** Gives spare buffers back to the device, behind all commands that may still use them. */

@@ -4,8 +4,14 @@ import { constants } from 'node:fs';
 import { copyFile, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DeviceError } from '../../tensor/errors.ts';
-import { type AdapterKind, adapterKind, checkChoice, kindsOfChoice } from './door.browser.ts';
-import type { AdapterChoice, OpenAdapter } from './door.ts';
+import {
+  type AdapterChoice,
+  type AdapterKind,
+  adapterKind,
+  checkChoice,
+  kindsOfChoice,
+  type OpenAdapter,
+} from './door.ts';
 import { cached, findPackage, unpackTar } from './unpack.node.ts';
 
 interface Dawn {
@@ -176,8 +182,7 @@ export const openAdapter: OpenAdapter = async (choice) => {
       installed ??= await systemAdapters(kind, attempts);
       adapter = installed.get(kind);
     }
-    // Nothing to release: see `kept`.
-    if (adapter) return { adapter, software: adapterKind(adapter) !== 'hardware', release() {} };
+    if (adapter) return { adapter, software: adapterKind(adapter) !== 'hardware' };
   }
   throw new DeviceError(
     [
