@@ -14,6 +14,11 @@ struct Params {
   dims: array<vec4<u32>, RANK>,
 }
 
+// By its bits: drivers may take x != x for false, and pass NaN off as a number.
+fn isNan(v: f32) -> bool {
+  return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u;
+}
+
 fn offsetsOf(i: u32) -> vec3<u32> {
   var at = params.offsets.xyz;
   var rest = i;

@@ -39,11 +39,12 @@ const leakyReluGrad = elementwise({
 /** x where x > 0, else negativeSlope * x. */
 export const leakyRelu = (x: Tensor, negativeSlope = 0.01): Tensor => leakyReluCall([x], [negativeSlope]);
 
-// exp(x) - 1 loses digits near 0, where three terms of the series are exact to float32.
+// exp(x) - 1 loses digits near 0, where seven terms of the series are exact to float32.
+const SERIES = [7, 6, 5, 4, 3, 2].reduce((inner, n) => `(1.0 + x / ${n}.0 * ${inner})`, '1.0');
 const eluCall = elementwise({
   name: 'elu',
   cpu: (x, alpha) => (x <= 0 ? alpha * Math.expm1(x) : x),
-  wgsl: 'select(x, a * select(exp(x) - 1.0, x * (1.0 + x * (0.5 + x * (1.0 / 6.0 + x / 24.0))), x > -0.03), x <= 0.0)',
+  wgsl: `select(x, a * select(exp(x) - 1.0, x * ${SERIES}, x > -0.3), x <= 0.0)`,
   vjp: [({ g, x, scalars: [alpha] }) => where(gt(x, 0), g, mul(g, mul(exp(minimum(x, 0)), alpha)))],
 });
 
@@ -64,7 +65,7 @@ const tanhCall = elementwise({
   name: 'tanh',
   cpu: Math.tanh,
   // Beyond 10 the result rounds to 1 anyway, and some adapters compute tanh as a quotient that overflows.
-  wgsl: 'select(tanh(clamp(x, -10.0, 10.0)), x, x != x)',
+  wgsl: 'select(tanh(clamp(x, -10.0, 10.0)), x, isNan(x))',
   vjp: [({ g, out }) => mul(g, sub(1, square(out)))],
 });
 

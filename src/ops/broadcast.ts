@@ -2,7 +2,7 @@
 import { define, type Op, type ViewOp } from '../autograd/op.ts';
 import { apply, applyView } from '../autograd/tape.ts';
 import { ShapeError } from '../tensor/errors.ts';
-import { broadcastShapes, expandLayout, format, normalizeDims, type Shape, sameShape } from '../tensor/shape.ts';
+import { broadcastShapes, checkShape, contiguousLayout, expandLayout, format, normalizeDims, type Shape, sameShape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { reshape } from './movement.ts';
 import { isReducible, planReduction, type ReduceAttrs, type Reduction, reducedShape, reduceOnCpu } from './reduce.ts';
@@ -10,6 +10,7 @@ import { isReducible, planReduction, type ReduceAttrs, type Reduction, reducedSh
 const expandOp: ViewOp<{ shape: Shape }> = define({
   name: 'expand',
   outputShape: (input, { shape }) => {
+    checkShape('expand', shape);
     if (!sameShape(broadcastShapes('expand', input, shape), shape)) {
       throw new ShapeError(`expand: ${format(input)} does not expand to ${format(shape)}`);
     }
@@ -49,6 +50,9 @@ export function reductionRow(reduction: Reduction, vjp: Op<ReduceAttrs>['vjp']):
     name: reduction.name,
     outputs: ([x], attrs) => {
       if (x.dtype !== 'float32') throw new ShapeError(`${reduction.name}: expected dtype float32, got ${x.dtype}`);
+      if (!isReducible(contiguousLayout(x.shape), attrs)) {
+        throw new ShapeError(`${reduction.name}: dims [${attrs.dims}] of ${format(x.shape)} alternate too often`);
+      }
       return [{ shape: reducedShape(x.shape, attrs), dtype: x.dtype }];
     },
     strided: ([x], attrs) => [isReducible(x, attrs)],

@@ -3,9 +3,10 @@
 import source from '../../shaders/conv2d.wgsl';
 import rowsSource from '../../shaders/conv2dRows.wgsl';
 import weightGradSource from '../../shaders/conv2dWeightGrad.wgsl';
+import weightGradRowsSource from '../../shaders/conv2dWeightGradRows.wgsl';
 import { define, type Op } from '../autograd/op.ts';
 import { apply } from '../autograd/tape.ts';
-import type { GpuTraits, Param, Plan } from '../tensor/backend.ts';
+import type { Dispatch, GpuTraits, Param, Plan } from '../tensor/backend.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import { elementCount, format, type Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -168,12 +169,18 @@ function planWeightGrad(g: Shape, x: Shape, weight: Shape, attrs: ConvAttrs, gpu
   const rows = g[0] * g[2];
   const chunkRows = Math.max(1, Math.floor(CHUNK_POSITIONS / g[3]));
   const chunks = Math.max(1, ceilDiv(rows, chunkRows));
-  const columnGroups = ceilDiv(columns, threads(gpu) * 4);
+  const slides = gpu.software && attrs.stride[1] === 1 && attrs.dilation[1] === 1;
+  const columnGroups = ceilDiv(slides ? I * KH : columns, threads(gpu) * (slides ? 1 : 4));
+  const params = [columns, O, I, ...geometry(x, weight, g, attrs), rows, chunkRows, columnGroups];
+  const [file, text] = slides
+    ? ['conv2dWeightGradRows.wgsl', weightGradRowsSource]
+    : ['conv2dWeightGrad.wgsl', weightGradSource];
+  const preamble = constants({ WG: threads(gpu), ...(slides && { WIDE: KW > 4 }) });
   const [gx, gy] = grid(chunks * columnGroups);
-  const product = {
-    shader: { file: 'conv2dWeightGrad.wgsl', source: weightGradSource, preamble: constants({ WG: threads(gpu) }) },
-    params: [columns, O, I, ...geometry(x, weight, g, attrs), rows, chunkRows, columnGroups],
-    workgroups: [gx, gy, ceilDiv(O, 8)] as const,
+  const product: Dispatch = {
+    shader: { file, source: text, preamble },
+    params,
+    workgroups: [gx, gy, ceilDiv(O, 8) * (slides ? ceilDiv(KW, 8) : 1)],
   };
   if (chunks === 1) return { dispatches: [product] };
   // The chunks are summed by the shared reduction, over the first dim of [chunks, O * columns].

@@ -51,13 +51,13 @@ export interface ElementwiseRow {
   name: string;
   /** The float64 function of the inputs, then the scalars. */
   cpu: (...values: number[]) => number;
-  /** A WGSL expression in x, y, z and the scalars a, b, c. */
+  /** A WGSL expression in x, y, z and the scalars a, b, c. NaN is told by isNan(x): compilers may take x != x for false. */
   wgsl: string;
   /** d out / d input times g, before sums over broadcast dims; null where an input has no gradient. */
   vjp: (((d: Derivative) => Tensor) | null)[];
   /** Dtypes that the inputs may have; they must agree, but for the first of `where`. Default: float32. */
   dtypes?: DType[][];
-  /** Dtype of the output. Default: that of the last input. */
+  /** Dtype of the output. Default: that of the inputs, but for the first of `where`; float32 where those are numbers. */
   out?: DType;
 }
 
@@ -65,9 +65,7 @@ export interface ElementwiseRow {
 export function elementwise(row: ElementwiseRow): (operands: Operand[], scalars?: number[]) => Tensor {
   const op: Op<ElementwiseAttrs> = define({
     name: row.name,
-    outputs: (inputs, attrs) => [
-      { shape: checkedShape(row, inputs, operandsOf(inputs, attrs)), dtype: outType(row, inputs) },
-    ],
+    outputs: (inputs, attrs) => [outputOf(row, inputs, operandsOf(inputs, attrs))],
     strided: (inputs) => inputs.map(() => true),
     cpu: (inputs, [out], attrs) => compute(row, inputs, out, attrs),
     plan: (inputs, [out], attrs) => plan(row, inputs, out, attrs),
@@ -86,9 +84,7 @@ export function elementwise(row: ElementwiseRow): (operands: Operand[], scalars?
   };
 }
 
-const outType = (row: ElementwiseRow, inputs: Spec[]): DType => row.out ?? inputs[inputs.length - 1].dtype;
-
-function checkedShape(row: ElementwiseRow, inputs: Spec[], operands: (number | null)[]) {
+function outputOf(row: ElementwiseRow, inputs: Spec[], operands: (number | null)[]): Spec {
   let next = 0;
   let common: DType | undefined;
   operands.forEach((value, i) => {
@@ -102,7 +98,14 @@ function checkedShape(row: ElementwiseRow, inputs: Spec[], operands: (number | n
     common ??= dtype;
     if (dtype !== common) throw new ShapeError(`${row.name}: dtypes differ, ${common} and ${dtype}`);
   });
-  return broadcastShapes(row.name, ...inputs.map((x) => x.shape));
+  const fraction = operands.find((v) => v !== null && !Number.isInteger(v));
+  if (common === 'int32' && fraction !== undefined) {
+    throw new ShapeError(`${row.name}: expected a whole number beside int32, got ${fraction}`);
+  }
+  return {
+    shape: broadcastShapes(row.name, ...inputs.map((x) => x.shape)),
+    dtype: row.out ?? common ?? 'float32',
+  };
 }
 
 function compute(row: ElementwiseRow, inputs: CpuArray[], out: CpuArray, attrs: ElementwiseAttrs): void {
@@ -143,9 +146,10 @@ function plan(row: ElementwiseRow, inputs: TypedLayout[], out: TypedLayout, attr
     ? [n, 0, 0, 0]
     : sizes.flatMap((size, d) => [size, strides[0]?.[d] ?? 0, strides[1]?.[d] ?? 0, strides[2]?.[d] ?? 0]);
   const offsets = [0, 1, 2].map((k) => inputs[k]?.offset ?? 0);
-  // Numbers among the operands take the uniforms behind the row's own scalars.
-  const uniforms = [...scalars, ...operands.filter((v) => v !== null)];
-  const [a = 0, b = 0, c = 0] = uniforms;
+  // Numbers among the operands take the uniforms behind the row's own scalars; beside int32 they go as its bits.
+  const whole = numberType(row, inputs, out) === 'i32';
+  const numbers = operands.filter((v) => v !== null).map((v) => (whole ? { i32: v } : { f32: v }));
+  const [a = 0, b = 0, c = 0] = [...scalars.map((f32) => ({ f32 })), ...numbers];
   const preamble = [
     constants({ FLAT: flat, QUADS: !flat && sizes.at(-1)! % 4 === 0, RANK: rank }),
     declarations(row, inputs, out, operands, scalars.length, flat),
@@ -154,7 +158,7 @@ function plan(row: ElementwiseRow, inputs: TypedLayout[], out: TypedLayout, attr
     dispatches: [
       {
         shader: { file: 'elementwise.wgsl', source, preamble },
-        params: [n, { f32: a }, { f32: b }, { f32: c }, ...offsets, 0, ...dims],
+        params: [n, a, b, c, ...offsets, 0, ...dims],
         workgroups: grid(ceilDiv(ceilDiv(n, 4), 64)),
       },
     ],
@@ -163,6 +167,10 @@ function plan(row: ElementwiseRow, inputs: TypedLayout[], out: TypedLayout, attr
 
 const isQuads = (x: Layout, n: number) => isContiguous(x) && x.offset === 0 && elementCount(x.shape) === n;
 const isSingle = (x: Layout) => elementCount(x.shape) === 1;
+
+/** The WGSL type of numbers among the operands: the inputs' type, which the output has too unless the row names another. */
+const numberType = (row: ElementwiseRow, inputs: TypedLayout[], out: TypedLayout) =>
+  WGSL_TYPE[row.out ? inputs[0].dtype : out.dtype];
 
 /** Bindings, the row's function f, and its two ways to read operands. */
 function declarations(
@@ -179,11 +187,11 @@ function declarations(
   const quads = inputs.map((x) => flat && isQuads(x, n));
   let next = 0;
   let uniform = scalars;
-  const numberType = types[0] === 'u32' && types.length > 1 ? types[1] : types[0];
+  const type = numberType(row, inputs, out);
   const args = operands.map((v) => {
     if (v !== null) {
-      const text = `${numberType}(params.${SCALARS[uniform++]})`;
-      return { type: numberType, flat: () => text, strided: text };
+      const text = `bitcast<${type}>(params.${SCALARS[uniform++]})`;
+      return { type, flat: () => text, strided: text };
     }
     const k = next++;
     const single = `in${k}[params.offsets[${k}]]`;

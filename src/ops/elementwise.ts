@@ -45,7 +45,7 @@ export const div = binary({
 export const maximum = binary({
   name: 'maximum',
   cpu: (x, y) => Math.max(x, y),
-  wgsl: 'select(select(y, x, x > y), x + y, x != x || y != y)',
+  wgsl: 'select(select(y, x, x > y), x + y, isNan(f32(x)) || isNan(f32(y)))',
   vjp: [({ g, x, y }) => mul(g, share(x, y)), ({ g, x, y }) => mul(g, share(y, x))],
 });
 
@@ -53,7 +53,7 @@ export const maximum = binary({
 export const minimum = binary({
   name: 'minimum',
   cpu: (x, y) => Math.min(x, y),
-  wgsl: 'select(select(y, x, x < y), x + y, x != x || y != y)',
+  wgsl: 'select(select(y, x, x < y), x + y, isNan(f32(x)) || isNan(f32(y)))',
   vjp: [({ g, x, y }) => mul(g, share(y, x)), ({ g, x, y }) => mul(g, share(x, y))],
 });
 
@@ -71,14 +71,30 @@ export const abs = unary({
   vjp: [({ g, x }) => mul(g, sign(x as Tensor))],
 });
 
-/** -1, 0 or 1. */
-export const sign = unary({ name: 'sign', cpu: Math.sign, wgsl: 'sign(x)', vjp: [null] });
+/** -1, 0 or 1; 0 for NaN. */
+export const sign = unary({
+  name: 'sign',
+  cpu: (x) => Number(x > 0) - Number(x < 0),
+  wgsl: 'f32(x > 0.0) - f32(x < 0.0)',
+  vjp: [null],
+});
 
 /** e^x */
-export const exp = unary({ name: 'exp', cpu: Math.exp, wgsl: 'exp(x)', vjp: [({ g, out }) => mul(g, out)] });
+export const exp = unary({
+  name: 'exp',
+  cpu: Math.exp,
+  wgsl: 'select(exp(x), x, isNan(x))',
+  vjp: [({ g, out }) => mul(g, out)],
+});
 
-/** Natural logarithm. */
-export const log = unary({ name: 'log', cpu: Math.log, wgsl: 'log(x)', vjp: [({ g, x }) => div(g, x)] });
+/** Natural logarithm; -Infinity for 0 and NaN below. */
+export const log = unary({
+  name: 'log',
+  cpu: Math.log,
+  // WGSL promises nothing for 0 and below, so adapters differ there.
+  wgsl: 'select(select(log(x), -1.0 / abs(x), x == 0.0), sqrt(x), x < 0.0 || isNan(x))',
+  vjp: [({ g, x }) => div(g, x)],
+});
 
 /** Square root. */
 export const sqrt = unary({
@@ -110,7 +126,7 @@ const comparison = (row: Pick<Row, 'name' | 'cpu' | 'wgsl'>) => binary({ ...row,
 /** x == y as bool. */
 export const eq = comparison({ name: 'eq', cpu: (x, y) => Number(x === y), wgsl: 'x == y' });
 /** x != y as bool. */
-export const ne = comparison({ name: 'ne', cpu: (x, y) => Number(x !== y), wgsl: 'x != y' });
+export const ne = comparison({ name: 'ne', cpu: (x, y) => Number(x !== y), wgsl: '!(x == y)' });
 /** x < y as bool. */
 export const lt = comparison({ name: 'lt', cpu: (x, y) => Number(x < y), wgsl: 'x < y' });
 /** x <= y as bool. */

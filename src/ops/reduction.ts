@@ -1,6 +1,7 @@
 // Reductions above elementwise ops: mean and max over any dims.
 import { apply } from '../autograd/tape.ts';
-import { normalizeDims } from '../tensor/shape.ts';
+import { ShapeError } from '../tensor/errors.ts';
+import { format, normalizeDims } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { addition, expandBack, reductionRow, sum } from './broadcast.ts';
 import { cast, div, eq, mul } from './elementwise.ts';
@@ -40,5 +41,9 @@ fn isNan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 
 /** Largest element over `dims` (default: all); NaN if there is one. The gradient is shared evenly among ties. */
 export function max(x: Tensor, dims?: number | readonly number[], keepdim = false): Tensor {
-  return apply(maxOp, [x], { dims: normalizeDims('max', dims, x.rank), keepdim })[0];
+  const gone = normalizeDims('max', dims, x.rank);
+  if (gone.some((d) => x.shape[d] === 0)) {
+    throw new ShapeError(`max: expected at least one element over dims [${gone}], got ${format(x.shape)}`);
+  }
+  return apply(maxOp, [x], { dims: gone, keepdim })[0];
 }
