@@ -1,7 +1,7 @@
 // The tape: apply checks, runs and records an op; backward walks the record from the last op to the first.
 import type { Device } from '../tensor/device.ts';
 import { ShapeError } from '../tensor/errors.ts';
-import { moveTo, scope } from '../tensor/scope.ts';
+import { currentScope, moveTo, scope } from '../tensor/scope.ts';
 import { format, isPlain, sameShape } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { type Op, opNamed, type Recorded, type ViewOp } from './op.ts';
@@ -100,33 +100,52 @@ export interface BackwardOptions {
   createGraph?: boolean;
 }
 
-/** The gradients of `roots` (weighted by `seeds`) as a map from every tensor they reach that wants one and is in `wanted`. */
+/**
+ * The gradients of `roots`, weighted by `seeds`, for every tensor they reach that wants one and is `wanted`. Does not look
+ * behind the tensors in `stop`. Unless the graph is kept, gradients on the way are released as soon as they are used.
+ */
 function differentiate(
   roots: Tensor[],
   seeds: Tensor[],
   wanted: (x: Tensor) => boolean,
   keepGraph: boolean,
   stop?: Tensor[],
-) {
+): Map<Tensor, Tensor> {
+  const mine = currentScope();
   const grads = new Map<Tensor, Tensor>();
   const results = new Map<Tensor, Tensor>();
+  // How many entries of `grads` and `results` are this very tensor: a vjp may hand on what it was given.
+  const holders = new Map<Tensor, number>();
+  const hold = (g: Tensor, change: number) => {
+    const count = (holders.get(g) ?? 0) + change;
+    holders.set(g, count);
+    if (count === 0 && !keepGraph && g.scope === mine) g.dispose();
+  };
   const add = (x: Tensor, g: Tensor) => {
     if (!sameShape(x.shape, g.shape)) {
       throw new ShapeError(`backward: gradient ${format(g.shape)} for a tensor ${format(x.shape)} made by ${x.madeBy}`);
     }
-    const sum = grads.get(x);
-    grads.set(x, sum ? apply(opNamed('add'), [sum, g], {})[0] : g);
+    const before = grads.get(x);
+    const total = before ? apply(opNamed('add'), [before, g], {})[0] : g;
+    hold(g, 1);
+    hold(total, 1);
+    hold(g, -1);
+    grads.set(x, total);
+    if (before) hold(before, -1);
   };
   roots.forEach((root, i) => {
     add(root, seeds[i]);
   });
   for (const node of nodesBehind(roots, stop)) {
     const incoming = node.outputs.map((out) => grads.get(out) ?? null);
-    for (const out of node.outputs) {
-      const g = grads.get(out);
-      if (g && wanted(out)) results.set(out, g);
+    node.outputs.forEach((out, i) => {
+      const g = incoming[i];
+      if (g && wanted(out)) {
+        hold(g, 1);
+        results.set(out, g);
+      }
       grads.delete(out);
-    }
+    });
     if (incoming.every((g) => g === null)) continue;
     checkVersions(node);
     const outgoing = keepGraph ? vjpOf(node, incoming) : scope(() => vjpOf(node, incoming));
@@ -134,6 +153,7 @@ function differentiate(
       const g = outgoing[i];
       if (g && node.needs[i]) add(x, g);
     });
+    for (const g of incoming) if (g) hold(g, -1);
   }
   for (const [x, g] of grads) if (wanted(x)) results.set(x, g);
   return results;

@@ -14,6 +14,9 @@ export abstract class Scoped {
   abstract dispose(): void;
 }
 
+/** @internal The scope that new tensors belong to. */
+export const currentScope = () => current;
+
 /** @internal Moves something to another scope; null lets it live until it is disposed of or collected. */
 export function moveTo(item: Scoped, scope: Set<Scoped> | null): void {
   item.scope?.delete(item);

@@ -1,0 +1,161 @@
+// Runs every command and every example of the README. Long commands run with flags added that make them short.
+import { execFile, spawn } from 'node:child_process';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify, stripVTControlCharacters } from 'node:util';
+import { init } from 'downhill';
+import { kernelCheck } from 'downhill/check';
+import { createServer } from 'vite';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { normal } from '../src/check/values.ts';
+import { launchChromium } from './chromium.ts';
+
+const folder = join('test', 'output', 'readme');
+const readme = await readFile('README.md', 'utf8');
+const blocks = [...readme.matchAll(/^```(\w+)\n(.*?)^```$/gms)].map(([, language, text]) => ({ language, text }));
+const examples = (language: string) => blocks.filter((block) => block.language === language).map(({ text }) => text);
+
+// The user's shell has none of the test runner's variables.
+const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(NODE_ENV|VITEST)/.test(name)));
+
+async function run(program: string, ...args: string[]): Promise<string> {
+  try {
+    return (await promisify(execFile)(program, args, { env, maxBuffer: 2 ** 26 })).stdout;
+  } catch (error) {
+    const { message, stdout, stderr } = error as Error & { stdout: string; stderr: string };
+    throw new Error([message, stdout, stderr].join('\n'));
+  }
+}
+
+beforeAll(async () => {
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  await run('npm', 'run', 'build');
+});
+
+/** How each command is tried: what it runs, and what its output must hold. */
+const commands: Record<string, () => Promise<void>> = {
+  'npm ci && npm run train': async () => {
+    const out = await run('npm', 'run', 'train', '--', '--limit', '256', '--out', join(folder, 'first'));
+    expect(out.trimEnd()).toMatch(/\ntest accuracy \d+\.\d\d %$/);
+  },
+  // This very run is it.
+  'npm ci && npm test': async () => {
+    expect(JSON.parse(await readFile('package.json', 'utf8')).scripts.test).toBe('vitest run');
+  },
+  'npm run demo': async () => {
+    const child = spawn('npm', ['run', 'demo', '--', '--port', '0'], { env, detached: true });
+    try {
+      const address = await new Promise<string>((found) => {
+        let text = '';
+        child.stdout.on('data', (chunk) => {
+          text += stripVTControlCharacters(String(chunk));
+          const match = text.match(/http:\/\/localhost:\d+\//);
+          if (match) found(match[0]);
+        });
+      });
+      expect(await (await fetch(address)).text()).toContain('<title>');
+    } finally {
+      process.kill(-child.pid!);
+    }
+  },
+  'npx downhill train mnist --help': async () => {
+    expect(await run('npx', 'downhill', 'train', 'mnist', '--help')).toContain('--batch-norm');
+  },
+  'npx downhill train mnist --epochs 5 --batch-norm --dropout 0.3': async () => {
+    const flags = '--epochs 5 --batch-norm --dropout 0.3 --limit 128'.split(' ');
+    const out = await run('npx', 'downhill', 'train', 'mnist', ...flags, '--out', join(folder, 'second'));
+    expect(out.trimEnd()).toMatch(/\ntest accuracy \d+\.\d\d %$/);
+  },
+  'npx downhill check': async () => {
+    expect(await run('npx', 'downhill', 'check', '--op', 'add')).toMatch(/add/);
+  },
+  'npx downhill check --op matmul conv2d': async () => {
+    expect(await run('npx', 'downhill', 'check', '--op', 'matmul', 'conv2d')).toMatch(/matmul[\s\S]*conv2d/);
+  },
+  'npm run build': async () => {}, // by beforeAll
+  'npm run lint': async () => {
+    await run('npm', 'run', 'lint');
+  },
+  'npm run types': async () => {
+    await run('npm', 'run', 'types');
+  },
+};
+commands['npm test'] = commands['npm ci && npm test'];
+
+describe('commands', () => {
+  const lines = examples('sh').flatMap((text) =>
+    text
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.replace(/\s+#.*/, '')),
+  );
+  test.each([...new Set(lines)])('%s', async (line) => {
+    expect(Object.keys(commands)).toContain(line);
+    await commands[line]();
+  });
+
+  test('none is tried that the README does not have', () => {
+    expect(Object.keys(commands).filter((line) => !lines.includes(line))).toEqual([]);
+  });
+});
+
+describe('examples', () => {
+  const [node, gradcheck, ...otherScripts] = examples('js');
+  const [page, ...otherPages] = examples('html');
+  const [row, ...otherRows] = examples('ts');
+
+  test('all are known', () => {
+    expect([otherScripts, otherPages, otherRows]).toEqual([[], [], []]);
+  });
+
+  test('in Node: the loss falls', async () => {
+    await writeFile(join(folder, 'node.mjs'), node);
+    const out = await run(process.execPath, join(folder, 'node.mjs'));
+    const losses = [...out.matchAll(/step \d+: loss (\d\.\d+)/g)].map((match) => Number(match[1]));
+    expect(losses.length).toBe(4);
+    expect(losses[3]).toBeLessThan(losses[0] / 4);
+  });
+
+  test('gradcheck passes, and prints a report', async () => {
+    await writeFile(join(folder, 'gradcheck.mjs'), gradcheck);
+    expect(await run(process.execPath, join(folder, 'gradcheck.mjs'))).toMatch(/\[1,2\][\s\S]*\[2,1\]/);
+  });
+
+  test('in a web page: the minimum is found', async () => {
+    await writeFile(join(folder, 'index.html'), page);
+    const server = await createServer({
+      root: folder,
+      configFile: 'demo/vite.config.ts',
+      logLevel: 'error',
+      server: { port: 0, hmr: false, watch: null },
+    });
+    await server.listen();
+    const browser = await launchChromium();
+    try {
+      const tab = await browser.newPage();
+      await tab.goto(server.resolvedUrls!.local[0]);
+      await tab.waitForFunction(() => document.querySelector('#log')?.textContent?.includes('minimum'));
+      expect(await tab.textContent('#log')).toMatch(/^on .*\nthe minimum lies at 3\.00,0\.50\n$/);
+    } finally {
+      await browser.close();
+      await server.close();
+    }
+  });
+
+  test('how to add an op: the row passes the kernel check', async () => {
+    const imports = `import { elementwise } from '../../../src/ops/define.ts';
+import { abs, add, div, square } from '../../../src/ops/elementwise.ts';
+import type { Tensor } from '../../../src/tensor/tensor.ts';
+`;
+    await writeFile(join(folder, 'softsign.ts'), imports + row);
+    const { softsign } = await import(join(process.cwd(), folder, 'softsign.ts'));
+    const device = await init();
+    const inputs = [normal([13])];
+    const cases = [{ op: 'softsign', title: 'a few', inputs, run: (x: unknown) => softsign(x) }];
+    const report = await kernelCheck(device, { ops: ['softsign'], cases });
+    expect(report.ops[0].failures).toEqual([]);
+    expect(report.passed).toBe(true);
+    device.destroy();
+  });
+});
