@@ -1,6 +1,6 @@
 // Tests run the sources: `#gpu` and `downhill` resolve to src/ by the condition `downhill-source`.
 import { defineConfig } from 'vitest/config';
-import { wgsl } from './tools/wgsl.js';
+import { wgsl } from './tools/wgsl.ts';
 
 const conditions = ['downhill-source', 'node'];
 

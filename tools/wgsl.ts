@@ -1,7 +1,8 @@
 // A Vite plugin that imports .wgsl files as text.
 import { readFile } from 'node:fs/promises';
+import type { Plugin } from 'vite';
 
-export const wgsl = () => ({
+export const wgsl = (): Plugin => ({
   name: 'wgsl',
   enforce: 'pre',
   async load(id) {
