@@ -1,10 +1,34 @@
 // The `downhill` command. Errors that a user can mend are one line on stderr and exit code 1.
-import { Command } from 'commander';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { Command, CommanderError } from 'commander';
+import { addCheck } from './check.ts';
+import { complain, oneLine } from './errors.ts';
+import { addTrain } from './train.ts';
 
-const program = new Command('downhill').description('Train neural networks on any GPU, and prove its kernels.');
-program.showHelpAfterError('(run with --help for the flags)').exitOverride();
+const packageFile = createRequire(import.meta.url).resolve('downhill/package.json');
+const { version } = JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string };
 
-await program.parseAsync().catch((error) => {
-  process.exitCode = 1;
-  console.error(String(error));
-});
+// A reader that went away (`| head`) ends the command, as it ends others.
+process.stdout.on('error', () => process.exit(1));
+
+const program = new Command('downhill')
+  .description('Train neural networks on any GPU, and prove its kernels.')
+  .version(version)
+  .option('--verbose', 'show where in the program an error came from')
+  .configureHelp({ showGlobalOptions: true })
+  .configureOutput({ outputError: (text, write) => write(`${oneLine(text)}\n`) })
+  .exitOverride();
+addTrain(program);
+addCheck(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  // Commander has said what is wrong; help and version leave with 0.
+  if (error instanceof CommanderError) process.exitCode = error.exitCode;
+  else {
+    process.exitCode = 1;
+    complain(error, Boolean(program.opts().verbose || process.env.DEBUG));
+  }
+}

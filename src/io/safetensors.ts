@@ -51,7 +51,8 @@ export function decodeSafetensors(bytes: Uint8Array): Record<string, HostTensor>
   } catch {
     throw wrong('the header is not JSON');
   }
-  const body = bytes.subarray(8 + length);
+  // A Uint8Array even of a Node Buffer, whose slice() would share the memory of the whole file.
+  const body = new Uint8Array(bytes.buffer, bytes.byteOffset + 8 + length, bytes.length - 8 - length);
   const tensors: Record<string, HostTensor> = {};
   for (const [name, entry] of Object.entries(header)) {
     if (name === '__metadata__') continue;

@@ -1,5 +1,5 @@
 // fit: the training loop, the same in Node and in a page. Losses are read a few steps late, so that reading never waits.
-import { noGrad } from '../autograd/tape.ts';
+import { backward, noGrad } from '../autograd/tape.ts';
 import type { Batch, ImageSet } from '../data/images.ts';
 import type { Module } from '../nn/module.ts';
 import { crossEntropy } from '../ops/index.ts';
@@ -107,12 +107,16 @@ export async function fit(model: Module, options: FitOptions): Promise<EpochRepo
       const progress = (step + running.length) / steps;
       optimizer.lr = baseLr * (schedule?.(progress) ?? 1);
       const { lr } = optimizer;
-      running.push(trainStep(model, optimizer, batch).then((counted) => ({ ...counted, lr })));
+      const counted = trainStep(model, optimizer, batch).then((result) => ({ ...result, lr }));
+      counted.catch(() => {}); // whoever awaits it hears of it; after a failure nobody awaits the rest
+      running.push(counted);
       if (running.length > AHEAD) await report();
     }
     while (running.length > 0) await report();
     if (totals.count < data.length) break;
+    const before = performance.now();
     const held = validation && validation.length > 0 ? await evaluate(model, validation) : null;
+    paused += performance.now() - before;
     const result: EpochReport = {
       epoch,
       trainLoss: totals.loss / totals.count,
@@ -135,7 +139,7 @@ function trainStep(model: Module, optimizer: Optimizer, batch: Batch): Promise<C
     const logits = model.forward(x);
     const loss = crossEntropy(logits, y);
     optimizer.zeroGrad();
-    loss.backward();
+    backward(loss);
     optimizer.step();
     return { loss, logits };
   });

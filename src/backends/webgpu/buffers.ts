@@ -1,6 +1,5 @@
 // The buffer pool: freed buffers are kept by size and handed out again, so that a training step allocates nothing.
 import { DeviceError } from '../../tensor/errors.ts';
-import type { Queue } from './queue.ts';
 
 /** A GPU buffer with an id that stands for it in cache keys. */
 export interface Buffer {
@@ -11,6 +10,9 @@ export interface Buffer {
   /** Elements asked for, times bytes per element. */
   used: number;
 }
+
+/** Takes an error report of the device, and words for it. */
+export type Watch = (report: Promise<GPUError | null>, describe: (message: string) => string) => void;
 
 /** Spare memory is given back to the device past this share of what is in use. */
 const SPARE_FACTOR = 2;
@@ -26,14 +28,14 @@ export function sizeClass(bytes: number): number {
 export class BufferPool {
   private readonly device: GPUDevice;
   /** Takes the device's report on an allocation, and words for it. */
-  private readonly watch: Queue['watch'];
+  private readonly watch: Watch;
   private readonly spare = new Map<number, Buffer[]>();
   private nextId = 0;
   bytes = 0;
   inUse = 0;
   reserved = 0;
 
-  constructor(device: GPUDevice, watch: Queue['watch']) {
+  constructor(device: GPUDevice, watch: Watch) {
     this.device = device;
     this.watch = watch;
   }

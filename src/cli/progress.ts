@@ -1,0 +1,110 @@
+// How training goes, on the terminal: a progress bar there, plain lines on a pipe.
+import type { WriteStream } from 'node:tty';
+import { SingleBar } from 'cli-progress';
+import type { EpochReport, StepReport } from '../train/fit.ts';
+import { duration, grouped, percent, Running } from '../train/report-format.ts';
+
+/** Seconds between plain lines. */
+const LINE_SECONDS = 5;
+
+/** What progress bars have in common. */
+export const barLook = {
+  barsize: 20,
+  barCompleteChar: '█',
+  barIncompleteChar: '░',
+  clearOnComplete: true,
+  // Ctrl-C is the command's business, and so is what the terminal is left with.
+  gracefulExit: false,
+  linewrap: true,
+};
+
+export interface Progress {
+  step(report: StepReport): void;
+  /** Prints a line between reports. */
+  say(line: string): void;
+  /** Takes the bar off the terminal, for good. */
+  stop(): void;
+}
+
+export function progress(stream: WriteStream = process.stdout): Progress {
+  const write = (line: string) => stream.write(`${line}\n`);
+  return stream.isTTY && process.env.TERM !== 'dumb' ? bar(stream, write) : lines(write);
+}
+
+/** Step reports in words, with loss and accuracy as running means. */
+function describer(): (report: StepReport) => Record<'loss' | 'accuracy' | 'speed' | 'left', string> {
+  const loss = new Running();
+  const accuracy = new Running();
+  return (report) => ({
+    loss: loss.add(report.loss).toFixed(4),
+    accuracy: percent(accuracy.add(report.accuracy), 1),
+    speed: `${grouped(report.imagesPerSecond)} images/s`,
+    left: duration(report.secondsLeft),
+  });
+}
+
+function bar(stream: WriteStream, write: (line: string) => void): Progress {
+  const describe = describer();
+  const format = '{bar} {percentage} %  step {value}/{total}  loss {loss}  accuracy {accuracy}  {speed}  {left} left';
+  const shown = new SingleBar({
+    format,
+    ...barLook,
+    stream,
+    hideCursor: true,
+    linewrap: false,
+  });
+  let stopped = false;
+  let last: [StepReport, ReturnType<typeof describe>] | undefined;
+  const show = () => {
+    if (!last || stopped) return;
+    const [{ step, steps }, words] = last;
+    if (shown.isActive) shown.update(step, words);
+    else shown.start(steps, step, words);
+  };
+  const hide = () => {
+    if (shown.isActive) shown.stop();
+  };
+  return {
+    step(report) {
+      last = [report, describe(report)];
+      show();
+    },
+    say(line) {
+      hide();
+      write(line);
+      show();
+    },
+    stop() {
+      stopped = true;
+      hide();
+    },
+  };
+}
+
+function lines(write: (line: string) => void): Progress {
+  const describe = describer();
+  let written = Number.NEGATIVE_INFINITY;
+  return {
+    step(report) {
+      const { loss, accuracy, speed, left } = describe(report);
+      const now = performance.now();
+      const { step, steps } = report;
+      if (now - written < 1000 * LINE_SECONDS && step < steps) return;
+      written = now;
+      write(`step ${step}/${steps}  loss ${loss}  accuracy ${accuracy}  ${speed}  ${left} left`);
+    },
+    say: write,
+    stop() {},
+  };
+}
+
+/** An epoch's result as one line. */
+export function epochLine({ epoch, trainLoss, trainAccuracy, ...rest }: EpochReport, epochs: number): string {
+  const { validationLoss, validationAccuracy, seconds } = rest;
+  const validation =
+    validationLoss === null || validationAccuracy === null
+      ? ''
+      : `  validation: loss ${validationLoss.toFixed(4)}, accuracy ${percent(validationAccuracy)}`;
+  const training = `training: loss ${trainLoss.toFixed(4)}, accuracy ${percent(trainAccuracy)}`;
+  return `epoch ${epoch}/${epochs}  ${training}${validation}  in ${duration(seconds)}`;
+}

@@ -1,0 +1,83 @@
+// The folder of a training run: files appear whole or not at all, metrics line by line.
+import { closeSync, existsSync, openSync, writeSync } from 'node:fs';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { UserError } from './errors.ts';
+
+const failed = (path: string, error: unknown) =>
+  new UserError(`--out: cannot write ${path} (${(error as Error).message})`);
+
+export class RunFolder {
+  readonly path: string;
+  private readonly metrics: number;
+
+  private constructor(path: string, metrics: number) {
+    this.path = path;
+    this.metrics = metrics;
+  }
+
+  /** Makes the folder, or takes one that is there, and begins its metrics anew. Throws a UserError where it cannot be written. */
+  static async at(path: string): Promise<RunFolder> {
+    try {
+      await mkdir(path, { recursive: true });
+      return new RunFolder(path, openSync(join(path, 'metrics.jsonl'), 'w'));
+    } catch (error) {
+      throw failed(path, error);
+    }
+  }
+
+  /** A folder of its own under runs/, named after the present second: mnist-20261121-213005, with -2 where that is taken. */
+  static async fresh(dataset: string, now = new Date()): Promise<RunFolder> {
+    const base = join('runs', `${dataset}-${stamp(now)}`);
+    for (let n = 1; ; n++) {
+      const path = n === 1 ? base : `${base}-${n}`;
+      try {
+        await mkdir('runs', { recursive: true });
+        await mkdir(path);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'EEXIST' && existsSync(path)) continue;
+        throw failed(path, error);
+      }
+      return RunFolder.at(path);
+    }
+  }
+
+  /** Appends one line of JSON to metrics.jsonl. */
+  log(entry: object): void {
+    try {
+      writeSync(this.metrics, `${JSON.stringify(entry)}\n`);
+    } catch (error) {
+      throw failed(join(this.path, 'metrics.jsonl'), error);
+    }
+  }
+
+  /** Writes a file beside its place, then moves it there. */
+  async write(name: string, content: string | Uint8Array): Promise<void> {
+    const path = join(this.path, name);
+    const draft = `${path}.${process.pid}.tmp`;
+    try {
+      const file = await open(draft, 'w');
+      try {
+        await file.writeFile(content);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(draft, path);
+    } catch (error) {
+      await rm(draft, { force: true }).catch(() => {});
+      throw failed(path, error);
+    }
+  }
+
+  close(): void {
+    closeSync(this.metrics);
+  }
+}
+
+/** Local time as 20261121-213005. */
+function stamp(time: Date): string {
+  const two = (n: number) => String(n).padStart(2, '0');
+  const date = [time.getFullYear(), time.getMonth() + 1, time.getDate()].map(two).join('');
+  return `${date}-${[time.getHours(), time.getMinutes(), time.getSeconds()].map(two).join('')}`;
+}
