@@ -45,8 +45,8 @@ export class WebGpuBackend implements Backend {
   write({ storage, offset, dtype }: View, data: HostArray): void {
     if (data.length === 0) return;
     // A copy in the device's format: the queue may hold it until the commands before it have run.
-    const words = dtype === 'float32' ? Float32Array : dtype === 'int32' ? Int32Array : Uint32Array;
-    this.queue.write(storage.handle as Buffer, offset * BYTES_PER_ELEMENT, words.from(data));
+    const Words = dtype === 'float32' ? Float32Array : dtype === 'int32' ? Int32Array : Uint32Array;
+    this.queue.write(storage.handle as Buffer, offset * BYTES_PER_ELEMENT, new Words(data));
   }
 
   async read(view: View): Promise<HostArray> {
