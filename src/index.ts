@@ -1,4 +1,5 @@
 // downhill: what users import.
+/// <reference lib="esnext.disposable" preserve="true" />
 import './ops/methods.ts';
 
 export { type BackwardOptions, grad, gradEnabled, noGrad } from './autograd/tape.ts';
