@@ -1,7 +1,7 @@
 // partials[c, chunk] = (sum of g, sum of g * xhat) over the chunk's elements of channel c: one workgroup each.
 //
 // xhat = (x - mean) / sqrt(variance + eps). Memory: g and x are [N, C, L], contiguous; element e of channel c is
-// image e / L, place e % L. Preamble: WG threads, PER_THREAD elements for each.
+// image e / L, place e % L. Preamble: WG threads, PER_THREAD elements for each, summed in blocks of BLOCK.
 struct Params {
   N: u32,
   C: u32,
@@ -32,12 +32,16 @@ fn main(
   var sums = vec2<f32>();
   if (c < params.C) {
     let center = mean[c];
-    for (var k = 0u; k < PER_THREAD; k++) {
-      let e = first + k * WG;
-      if (e < total) {
-        let at = ((e / params.L) * params.C + c) * params.L + e % params.L;
-        sums += vec2<f32>(g[at], g[at] * (x[at] - center));
+    for (var b = 0u; b < PER_THREAD / BLOCK; b++) {
+      var block = vec2<f32>();
+      for (var k = 0u; k < BLOCK; k++) {
+        let e = first + (b * BLOCK + k) * WG;
+        if (e < total) {
+          let at = ((e / params.L) * params.C + c) * params.L + e % params.L;
+          block += vec2<f32>(g[at], g[at] * (x[at] - center));
+        }
       }
+      sums += block;
     }
     sums.y *= inverseSqrt(variance[c] + params.eps);
   }

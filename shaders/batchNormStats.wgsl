@@ -2,7 +2,7 @@
 //
 // Memory: x is [N, C, L], contiguous; element e of channel c is image e / L, place e % L. Each thread takes PER_THREAD
 // elements in two passes, mean first; threads are merged as a tree by Chan's formula, so nothing cancels.
-// Preamble: WG threads, PER_THREAD.
+// Preamble: WG threads, PER_THREAD, and BLOCK, the elements that are summed before they join the rest.
 struct Params {
   N: u32,
   C: u32,
@@ -41,21 +41,29 @@ fn main(
 
   var count = 0.0;
   var sum = 0.0;
-  for (var k = 0u; k < PER_THREAD; k++) {
-    let e = first + k * WG;
-    if (c < params.C && e < total) {
-      count += 1.0;
-      sum += x[((e / params.L) * params.C + c) * params.L + e % params.L];
+  for (var b = 0u; b < PER_THREAD / BLOCK; b++) {
+    var block = 0.0;
+    for (var k = 0u; k < BLOCK; k++) {
+      let e = first + (b * BLOCK + k) * WG;
+      if (c < params.C && e < total) {
+        count += 1.0;
+        block += x[((e / params.L) * params.C + c) * params.L + e % params.L];
+      }
     }
+    sum += block;
   }
   let mean = sum / max(count, 1.0);
   var squares = 0.0;
-  for (var k = 0u; k < PER_THREAD; k++) {
-    let e = first + k * WG;
-    if (c < params.C && e < total) {
-      let d = x[((e / params.L) * params.C + c) * params.L + e % params.L] - mean;
-      squares += d * d;
+  for (var b = 0u; b < PER_THREAD / BLOCK; b++) {
+    var block = 0.0;
+    for (var k = 0u; k < BLOCK; k++) {
+      let e = first + (b * BLOCK + k) * WG;
+      if (c < params.C && e < total) {
+        let d = x[((e / params.L) * params.C + c) * params.L + e % params.L] - mean;
+        block += d * d;
+      }
     }
+    squares += block;
   }
   lane[thread] = vec3<f32>(count, mean, squares);
   for (var width = WG / 2u; width > 0u; width /= 2u) {

@@ -101,7 +101,8 @@ fn main(
       c7 += g[a7 + k] * v;
     }
   }
-  if (chunk * params.chunkRows < params.rows) {
+  // Without images there are no rows, and one chunk of zeros.
+  if (chunk * params.chunkRows < max(params.rows, 1u)) {
     store4(chunk, o, t, c0);
     store4(chunk, o + 1u, t, c1);
     store4(chunk, o + 2u, t, c2);

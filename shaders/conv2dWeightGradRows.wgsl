@@ -46,7 +46,8 @@ fn store4(at: u32, kw: u32, values: vec4<f32>) {
 }
 
 fn store8(chunk: u32, o: u32, kernelRow: u32, kw: u32, low: vec4<f32>, high: vec4<f32>) {
-  if (o < params.O && chunk * params.chunkRows < params.rows && kernelRow < params.I * params.kernelH) {
+  // Without images there are no rows, and one chunk of zeros.
+  if (o < params.O && chunk * params.chunkRows < max(params.rows, 1u) && kernelRow < params.I * params.kernelH) {
     let at = (chunk * params.O + o) * params.columns + kernelRow * params.kernelW + kw;
     store4(at, kw, low);
     if (WIDE) {

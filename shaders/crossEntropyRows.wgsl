@@ -1,7 +1,8 @@
-// loss[i] = lse[i] - x[i, label[i]], lse[i] = log(sum over j of exp(x[i, j])): one workgroup per row.
+// loss[i] = top[i] + rest[i] - x[i, label[i]], top[i] = max over j of x[i, j], rest[i] = log(sum over j of
+// exp(x[i, j] - top[i])): one workgroup per row.
 //
-// Memory: x is [rows, classes], contiguous. The largest logit is subtracted before exp. Preamble: WG threads.
-// A label out of range makes the loss NaN.
+// Memory: x is [rows, classes], contiguous. Preamble: WG threads. A label out of range makes the loss NaN, and so does a
+// logit that is NaN.
 struct Params {
   rows: u32,
   classes: u32,
@@ -10,11 +11,17 @@ struct Params {
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> labels: array<i32>;
 @group(0) @binding(2) var<storage, read_write> loss: array<f32>;
-@group(0) @binding(3) var<storage, read_write> lse: array<f32>;
-@group(0) @binding(4) var<uniform> params: Params;
+@group(0) @binding(3) var<storage, read_write> top: array<f32>;
+@group(0) @binding(4) var<storage, read_write> rest: array<f32>;
+@group(0) @binding(5) var<uniform> params: Params;
 
 var<workgroup> lane: array<f32, WG>;
 var<private> nanBits: u32 = 0x7fc00000u;
+
+// By its bits, since drivers may take x != x for false; some make numbers of exp and log of NaN.
+fn isNan(v: f32) -> bool {
+  return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u;
+}
 
 @compute @workgroup_size(WG)
 fn main(
@@ -25,22 +32,23 @@ fn main(
   let row = group.y * groups.x + group.x;
   let base = min(row, params.rows - 1u) * params.classes;
 
-  var top = x[base];
+  var largest = x[base];
   for (var j = thread; j < params.classes; j += WG) {
-    top = max(top, x[base + j]);
+    largest = max(largest, x[base + j]);
   }
-  lane[thread] = top;
+  lane[thread] = largest;
   for (var width = WG / 2u; width > 0u; width /= 2u) {
     workgroupBarrier();
     if (thread < width) {
       lane[thread] = max(lane[thread], lane[thread + width]);
     }
   }
-  top = workgroupUniformLoad(&lane[0]);
+  largest = workgroupUniformLoad(&lane[0]);
 
   var total = 0.0;
   for (var j = thread; j < params.classes; j += WG) {
-    total += exp(x[base + j] - top);
+    let v = x[base + j] - largest;
+    total += select(exp(v), v, isNan(v));
   }
   lane[thread] = total;
   for (var width = WG / 2u; width > 0u; width /= 2u) {
@@ -50,11 +58,12 @@ fn main(
     }
   }
   if (thread == 0u && row < params.rows) {
-    let result = top + log(lane[0]);
+    let logTotal = select(log(lane[0]), lane[0], isNan(lane[0]));
     let label = labels[row];
-    lse[row] = result;
+    top[row] = largest;
+    rest[row] = logTotal;
     if (label >= 0 && label < i32(params.classes)) {
-      loss[row] = result - x[base + u32(label)];
+      loss[row] = logTotal + (largest - x[base + u32(label)]);
     } else {
       loss[row] = bitcast<f32>(nanBits);
     }

@@ -1,10 +1,9 @@
 // out[i] = f(x[i], y[i], ...): one thread computes four neighbouring elements of out.
 //
-// Memory: out is contiguous. With FLAT every input is contiguous too, or a single element; else inputs are walked by
-// strides over the RANK collapsed dims of out, outermost first: dims[d] = (size, stride of x, of y, of z).
-// The preamble declares the bindings and the scalars a, b, c, and
-//   fn flat(i) -> vec4<OUT>                the quad i of a FLAT call
-//   fn strided(at: vec3<u32>) -> OUT       one element, at the given input offsets
+// Memory: out is contiguous. Inputs are walked by strides over the RANK collapsed dims of out, outermost first:
+// dims[d] = (size, stride of x, of y, of z); contiguous inputs are read by quads.
+// The preamble declares the bindings, f (with the scalars a, b, c), and `fn compute(quad) -> vec4<OUT>`, the four elements
+// from quad * 4 on, which finds its inputs by offsetsOf where it must.
 struct Params {
   n: u32,
   a: f32,
@@ -33,19 +32,8 @@ fn offsetsOf(i: u32) -> vec3<u32> {
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
   let quad = id.y * groups.x * 64u + id.x;
-  let i = quad * 4u;
-  if (i >= params.n) {
+  if (quad * 4u >= params.n) {
     return;
   }
-  if (FLAT) {
-    out[quad] = flat(quad);
-  } else if (QUADS) {
-    // The innermost dim is a multiple of 4, so the four elements differ in their innermost coordinate only.
-    let at = offsetsOf(i);
-    let step = params.dims[RANK - 1u].yzw;
-    out[quad] = vec4<OUT>(strided(at), strided(at + step), strided(at + 2u * step), strided(at + 3u * step));
-  } else {
-    out[quad] = vec4<OUT>(
-      strided(offsetsOf(i)), strided(offsetsOf(i + 1u)), strided(offsetsOf(i + 2u)), strided(offsetsOf(i + 3u)));
-  }
+  out[quad] = compute(quad);
 }

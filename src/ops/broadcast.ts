@@ -2,7 +2,16 @@
 import { define, type Op, type ViewOp } from '../autograd/op.ts';
 import { apply, applyView } from '../autograd/tape.ts';
 import { ShapeError } from '../tensor/errors.ts';
-import { broadcastShapes, checkShape, contiguousLayout, expandLayout, format, normalizeDims, type Shape, sameShape } from '../tensor/shape.ts';
+import {
+  broadcastShapes,
+  checkShape,
+  contiguousLayout,
+  expandLayout,
+  format,
+  normalizeDims,
+  type Shape,
+  sameShape,
+} from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { reshape } from './movement.ts';
 import { isReducible, planReduction, type ReduceAttrs, type Reduction, reducedShape, reduceOnCpu } from './reduce.ts';

@@ -34,21 +34,26 @@ function checkLabel(label: number, classes: number): number {
   return label;
 }
 
-/** Per row: loss[i] = lse[i] - logits[i, label], lse[i] = log sum exp logits[i]. */
+/**
+ * Per row: loss[i] = lse[i] - logits[i, label], lse[i] = log sum exp logits[i]. Beside the loss, lse comes in two parts,
+ * since one float32 would lose the digits of the second where logits are large: top[i], the largest logit, and
+ * rest[i] = log sum exp(logits[i] - top[i]). For gradients top is a constant shift, and rest has all of lse's.
+ */
 const rowsOp: Op<Record<string, never>> = define({
   name: 'crossEntropyRows',
   outputs: (inputs) => {
     check(inputs);
     const rows = { shape: [inputs[0].shape[0]], dtype: 'float32' as const };
-    return [rows, rows];
+    return [rows, rows, rows];
   },
-  cpu: ([logits, labels], [loss, lse]) => {
+  cpu: ([logits, labels], [loss, top, rest]) => {
     const [rows, classes] = logits.shape;
     for (let i = 0; i < rows; i++) {
       const row = Float64Array.from(logits.data.subarray(i * classes, (i + 1) * classes));
-      const top = row.reduce((a, b) => Math.max(a, b));
-      lse.data[i] = top + Math.log(row.reduce((total, v) => total + Math.exp(v - top), 0));
-      loss.data[i] = lse.data[i] - row[checkLabel(labels.data[i], classes)];
+      const largest = row.reduce((a, b) => Math.max(a, b));
+      top.data[i] = largest;
+      rest.data[i] = Math.log(row.reduce((total, v) => total + Math.exp(v - largest), 0));
+      loss.data[i] = rest.data[i] + (largest - row[checkLabel(labels.data[i], classes)]);
     }
   },
   plan: ([logits], _outputs, _attrs, gpu) => ({
@@ -60,28 +65,28 @@ const rowsOp: Op<Record<string, never>> = define({
       },
     ],
   }),
-  vjp: ([gLoss, gLse], { inputs: [logits, labels], outputs: [, lse] }) => {
-    let g: Tensor | null = gLoss && crossEntropyGrad(logits, labels, lse, gLoss);
-    if (gLse) {
-      const byLse = mul(softmaxFrom(logits, lse), column(gLse));
-      g = g ? add(g, byLse) : byLse;
+  vjp: ([gLoss, , gRest], { inputs: [logits, labels], outputs: [, top, rest] }) => {
+    let g: Tensor | null = gLoss && crossEntropyGrad(logits, labels, top, rest, gLoss);
+    if (gRest) {
+      const byRest = mul(softmaxFrom(logits, top, rest), column(gRest));
+      g = g ? add(g, byRest) : byRest;
     }
     return [g, null];
   },
 });
 
-/** d loss / d logits times g: (softmax(logits[i]) - onehot(label[i])) * g[i], with softmax from the saved lse. */
+/** d loss / d logits times g: (softmax(logits[i]) - onehot(label[i])) * g[i], with softmax from the saved top and rest. */
 const gradOp: Op<Record<string, never>> = define({
   name: 'crossEntropyGrad',
   outputs: ([logits, labels]) => {
     check([logits, labels]);
     return [{ shape: logits.shape, dtype: 'float32' }];
   },
-  cpu: ([logits, labels, lse, g], [out]) => {
+  cpu: ([logits, labels, top, rest, g], [out]) => {
     const [rows, classes] = logits.shape;
     for (let i = 0; i < rows; i++) {
       for (let j = 0; j < classes; j++) {
-        const p = Math.exp(logits.data[i * classes + j] - lse.data[i]);
+        const p = Math.exp(logits.data[i * classes + j] - top.data[i] - rest.data[i]);
         out.data[i * classes + j] = (p - Number(j === labels.data[i])) * g.data[i];
       }
     }
@@ -98,22 +103,23 @@ const gradOp: Op<Record<string, never>> = define({
       ],
     };
   },
-  vjp: ([gg], { inputs: [logits, labels, lse, g], needs }) => {
-    const weighted = needs[0] || needs[2] ? mul(mul(softmaxFrom(logits, lse), gg!), column(g)) : null;
+  vjp: ([gg], { inputs: [logits, labels, top, rest, g], needs }) => {
+    const weighted = needs[0] || needs[3] ? mul(mul(softmaxFrom(logits, top, rest), gg!), column(g)) : null;
     return [
       needs[0] ? weighted : null,
       null,
-      needs[2] ? mul(sum(weighted!, 1), -1) : null,
-      needs[3] ? sum(mul(crossEntropyGrad(logits, labels, lse, onesLike(g)), gg!), 1) : null,
+      null,
+      needs[3] ? mul(sum(weighted!, 1), -1) : null,
+      needs[4] ? sum(mul(crossEntropyGrad(logits, labels, top, rest, onesLike(g)), gg!), 1) : null,
     ];
   },
 });
 
-const crossEntropyGrad = (logits: Tensor, labels: Tensor, lse: Tensor, g: Tensor): Tensor =>
-  apply(gradOp, [logits, labels, lse, g], {})[0];
+const crossEntropyGrad = (logits: Tensor, labels: Tensor, top: Tensor, rest: Tensor, g: Tensor): Tensor =>
+  apply(gradOp, [logits, labels, top, rest, g], {})[0];
 
 const column = (x: Tensor) => reshape(x, [x.size, 1]);
-const softmaxFrom = (logits: Tensor, lse: Tensor) => exp(sub(logits, column(lse)));
+const softmaxFrom = (logits: Tensor, top: Tensor, rest: Tensor) => exp(sub(sub(logits, column(top)), column(rest)));
 
 export type Reduce = 'mean' | 'sum' | 'none';
 

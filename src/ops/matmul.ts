@@ -16,7 +16,7 @@ import {
   type Shape,
 } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { sumTo } from './broadcast.ts';
+import { expand, sumTo } from './broadcast.ts';
 import { add } from './elementwise.ts';
 import { ceilDiv, constants, grid, MAX_WORKGROUPS, threads } from './launch.ts';
 import { reshape, transpose } from './movement.ts';
@@ -54,11 +54,20 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
   }
   const left = a.rank === 1 ? reshape(a, [1, a.size]) : a;
   const right = b.rank === 1 ? reshape(b, [b.size, 1]) : b;
-  const [out] = apply(matmulOp, [left, right], {});
+  const [out] = apply(matmulOp, walkable(left, right), {});
   const shape = out.shape.filter(
     (_, i) => !(a.rank === 1 && i === out.rank - 2) && !(b.rank === 1 && i === out.rank - 1),
   );
   return shape.length === out.rank ? out : reshape(out, shape);
+}
+
+/** Batch dims that broadcast in part are no one stride, not even in a copy: such operands are expanded first. */
+function walkable(a: Tensor, b: Tensor): Tensor[] {
+  const [batch, ...own] = [productShape(a.shape, b.shape), a.shape, b.shape].map((shape) => shape.slice(0, -2));
+  return [a, b].map((x, i) => {
+    const whole = [1, elementCount(batch)].includes(elementCount(own[i]));
+    return whole ? x : expand(x, [...batch, ...x.shape.slice(-2)]);
+  });
 }
 
 /** x @ weight^T + bias, as in PyTorch: x [..., in], weight [out, in], bias [out]. */

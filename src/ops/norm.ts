@@ -25,7 +25,9 @@ interface BatchNormAttrs {
 
 /** Elements of a channel that one workgroup of a statistics pass takes. */
 const CHUNK = 1024;
-const preamble = (gpu: GpuTraits) => constants({ WG: threads(gpu), PER_THREAD: CHUNK / threads(gpu) });
+/** Elements that a thread sums before they join the rest: blocks of few keep errors small. */
+const BLOCK = 16;
+const preamble = (gpu: GpuTraits) => constants({ WG: threads(gpu), PER_THREAD: CHUNK / threads(gpu), BLOCK });
 
 /** x as [N, C, L]: images, channels, and what is left of each plane. */
 const planes = (shape: Shape) => ({ N: shape[0], C: shape[1], L: elementCount(shape.slice(2)) });

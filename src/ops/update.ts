@@ -14,7 +14,8 @@ import { ceilDiv, constants, grid } from './launch.ts';
 
 /** All inputs of an update are flat and of one length. */
 function checkFlat(op: string, inputs: Spec[]): Spec[] {
-  for (const { shape } of inputs) {
+  for (const { shape, dtype } of inputs) {
+    if (dtype !== 'float32') throw new ShapeError(`${op}: expected dtype float32, got ${dtype}`);
     if (shape.length !== 1 || shape[0] !== inputs[0].shape[0]) {
       throw new ShapeError(
         `${op}: expected flat tensors of one length, got ${inputs.map((x) => format(x.shape)).join(', ')}`,
@@ -156,7 +157,8 @@ export const packOp: Op<PackAttrs> = define({
   name: 'pack',
   mutates: 1,
   outputs: ([out, ...inputs], { offsets }) => {
-    inputs.forEach(({ shape }, k) => {
+    inputs.forEach(({ shape, dtype }, k) => {
+      if (dtype !== 'float32') throw new ShapeError(`pack: expected dtype float32, got ${dtype}`);
       if (out.shape.length !== 1 || offsets[k] % 4 !== 0 || offsets[k] + elementCount(shape) > out.shape[0]) {
         throw new ShapeError(
           `pack: ${format(shape)} at ${offsets[k]} does not fit ${format(out.shape)} at a multiple of 4`,

@@ -1,0 +1,45 @@
+// A case: one call that the kernel check makes on a device and on the float64 reference.
+import type { Tensor } from '../tensor/tensor.ts';
+import type { Input } from './values.ts';
+
+export type Run = (...inputs: Tensor[]) => Tensor | Tensor[];
+
+/** Largest |gpu - cpu| / max |cpu| of a tensor that passes, for outputs and for gradients. */
+export interface Tolerance {
+  forward: number;
+  gradient: number;
+}
+
+export interface Case {
+  /** The row that the case is about; the call must run it. */
+  op: string;
+  title: string;
+  inputs: Input[];
+  run: Run;
+  /**
+   * `check` (default): the CPU's gradients, first and second, against differences, and the device's against the CPU's.
+   * `compare`: only the latter, where a kink or a tie leaves no difference to take. `none`: outputs only.
+   */
+  gradients?: 'check' | 'compare' | 'none';
+  /** Differences from the family's tolerance; the case says why. */
+  tolerance?: Partial<Tolerance>;
+  /** Millions of elements or of threads: it takes seconds on a software adapter. */
+  large?: boolean;
+  /** What the CPU runs instead: an easier way to the same values, where `run` is too much for it or it refuses the inputs. */
+  reference?: Run;
+  /** The call must throw an error with this message, before it takes any memory. */
+  refuses?: RegExp;
+}
+
+/** The cases of a family, with its tolerance. */
+export const family = (tolerance: Tolerance, cases: Case[]): Case[] =>
+  cases.map((item) => ({ ...item, tolerance: { ...tolerance, ...item.tolerance } }));
+
+/** What an op must refuse. */
+export const refusal = (op: string, title: string, inputs: Input[], run: Run, refuses: RegExp): Case => ({
+  op,
+  title,
+  inputs,
+  run,
+  refuses,
+});

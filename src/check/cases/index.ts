@@ -1,0 +1,29 @@
+// All cases of the project, by family.
+import type { Case } from '../case.ts';
+import { cases as activation } from './activation.ts';
+import { cases as conv } from './conv.ts';
+import { cases as elementwise } from './elementwise.ts';
+import { cases as layout } from './layout.ts';
+import { cases as loss } from './loss.ts';
+import { cases as matmul } from './matmul.ts';
+import { cases as movement } from './movement.ts';
+import { cases as norm } from './norm.ts';
+import { cases as pool } from './pool.ts';
+import { cases as random } from './random.ts';
+import { cases as reduction } from './reduction.ts';
+import { cases as update } from './update.ts';
+
+export const cases: Case[] = [
+  ...elementwise,
+  ...layout,
+  ...activation,
+  ...reduction,
+  ...movement,
+  ...matmul,
+  ...conv,
+  ...pool,
+  ...norm,
+  ...loss,
+  ...random,
+  ...update,
+];

@@ -1,0 +1,71 @@
+// Cases of views: the same elements in another shape, another order, or repeated.
+import { expand } from '../../ops/broadcast.ts';
+import { flatten, permute, reshape, transpose } from '../../ops/movement.ts';
+import { type Case, family, refusal } from '../case.ts';
+import { coins, normal, whole } from '../values.ts';
+
+const same: Case[] = [
+  { op: 'reshape', title: 'a matrix', inputs: [normal([2, 6])], run: (x) => reshape(x, [3, -1]) },
+  { op: 'reshape', title: 'to rank 0', inputs: [normal([1, 1])], run: (x) => reshape(x, []) },
+  { op: 'reshape', title: 'to rank 6', inputs: [normal([12])], run: (x) => reshape(x, [1, 2, 1, 3, 2, 1]) },
+  { op: 'reshape', title: 'no elements', inputs: [normal([3, 0])], run: (x) => reshape(x, [0, 5]) },
+  {
+    op: 'reshape',
+    title: 'a transposed matrix, which copies',
+    inputs: [normal([3, 5])],
+    run: (x) => reshape(transpose(x), [15]),
+  },
+  {
+    op: 'reshape',
+    title: 'an expanded row, which copies',
+    inputs: [normal([1, 5])],
+    run: (x) => reshape(expand(x, [3, 5]), [5, 3]),
+  },
+  {
+    op: 'reshape',
+    title: 'flatten',
+    inputs: [normal([2, 3, 5])],
+    run: (x) => [flatten(x), flatten(x, 1), flatten(x, 0, 1)],
+  },
+  { op: 'reshape', title: 'int32', inputs: [whole(0, 9, [6])], run: (x) => reshape(x, [2, 3]), gradients: 'none' },
+  refusal(
+    'reshape',
+    'another count',
+    [normal([5])],
+    (x) => reshape(x, [2, 3]),
+    /reshape: \[5\] has 5 elements, \[2,3\] 6/,
+  ),
+  refusal('reshape', 'a size that does not come out', [normal([5])], (x) => reshape(x, [2, -1]), /does not divide/),
+  refusal('reshape', 'two unknown sizes', [normal([4])], (x) => reshape(x, [-1, -1]), /sizes must be whole numbers/),
+];
+
+const order: Case[] = [
+  { op: 'permute', title: 'three dims', inputs: [normal([2, 3, 5])], run: (x) => permute(x, [2, 0, 1]) },
+  { op: 'permute', title: 'rank 6', inputs: [normal([2, 1, 3, 2, 1, 2])], run: (x) => permute(x, [3, -1, 0, 2, 4, 1]) },
+  { op: 'permute', title: 'rank 0', inputs: [normal([])], run: (x) => permute(x, []) },
+  { op: 'permute', title: 'transpose', inputs: [normal([2, 3, 5])], run: (x) => [transpose(x), transpose(x, 0, 2)] },
+  { op: 'permute', title: 'bool', inputs: [coins([2, 3])], run: (x) => permute(x, [1, 0]), gradients: 'none' },
+  refusal('permute', 'a dim twice', [normal([2, 3])], (x) => permute(x, [0, 0]), /each of the 2 dims of \[2,3\] once/),
+  refusal('permute', 'a dim that is not there', [normal([2])], (x) => permute(x, [1]), /dim 1 is out of range/),
+  refusal('permute', 'transpose of a vector', [normal([2])], (x) => transpose(x), /dim -2 is out of range/),
+];
+
+const repeated: Case[] = [
+  { op: 'expand', title: 'a column', inputs: [normal([3, 1])], run: (x) => expand(x, [3, 5]) },
+  { op: 'expand', title: 'new dims', inputs: [normal([3])], run: (x) => expand(x, [2, 5, 3]) },
+  { op: 'expand', title: 'rank 0', inputs: [normal([])], run: (x) => expand(x, [2, 3]) },
+  { op: 'expand', title: 'sizes that stay', inputs: [normal([1, 3, 1])], run: (x) => expand(x, [4, -1, -1, 2]) },
+  { op: 'expand', title: 'to no elements', inputs: [normal([1])], run: (x) => expand(x, [0]) },
+  { op: 'expand', title: 'a transposed matrix', inputs: [normal([1, 3])], run: (x) => expand(transpose(x), [2, 3, 5]) },
+  refusal('expand', 'a size other than 1', [normal([2])], (x) => expand(x, [4]), /expand: /),
+  refusal('expand', 'to fewer dims', [normal([2, 3])], (x) => expand(x, [3]), /\[2,3\] does not expand to \[3\]/),
+  refusal(
+    'expand',
+    'a new dim of unknown size',
+    [normal([3])],
+    (x) => expand(x, [-1, 3]),
+    /sizes must be whole numbers/,
+  ),
+];
+
+export const cases = family({ forward: 0, gradient: 1e-6 }, [...same, ...order, ...repeated]);

@@ -1,0 +1,54 @@
+// How far a device's values are from the reference: the error measure of the kernel check.
+
+import type { DType, HostArray } from '../tensor/dtype.ts';
+import { format, type Shape, sameShape } from '../tensor/shape.ts';
+import { coordinatesOf } from './gradcheck.ts';
+
+/** A tensor as it was read from a device. */
+export interface Result {
+  data: HostArray;
+  shape: Shape;
+  dtype: DType;
+}
+
+export interface Comparison {
+  /** max |actual - expected| / max |expected|; infinite where NaN, infinities or shapes differ. */
+  error: number;
+  /** The element farthest off, in words. */
+  detail: string;
+}
+
+/**
+ * Compares with the float64 reference. The largest value of the tensor is the yardstick: float32 sums and products owe
+ * their elements no more. NaN must stand where NaN stands, and infinities where float32 has no finite value; whole numbers
+ * and bools must be exact.
+ */
+export function compareResults(actual: Result, expected: Result): Comparison {
+  if (!sameShape(actual.shape, expected.shape) || actual.dtype !== expected.dtype) {
+    const [got, wanted] = [actual, expected].map(({ dtype, shape }) => `${dtype} ${format(shape)}`);
+    return { error: Number.POSITIVE_INFINITY, detail: `expected ${wanted}, got ${got}` };
+  }
+  const isFloat = expected.dtype === 'float32';
+  let worst = -1;
+  let gap = 0;
+  let scale = 0;
+  for (let i = 0; i < expected.data.length; i++) {
+    const [value, wanted] = [actual.data[i], expected.data[i]];
+    let here: number;
+    if (isFloat && Number.isFinite(Math.fround(wanted))) {
+      scale = Math.max(scale, Math.abs(wanted));
+      here = Math.abs(value - wanted);
+    } else {
+      here = Object.is(value, isFloat ? Math.fround(wanted) : wanted) ? 0 : Number.POSITIVE_INFINITY;
+    }
+    // A NaN where a number belongs makes `here` NaN, which is not `<= gap` either.
+    if (here <= gap) continue;
+    gap = Number.isNaN(here) ? Number.POSITIVE_INFINITY : here;
+    worst = i;
+    if (gap === Number.POSITIVE_INFINITY) break;
+  }
+  if (worst < 0) return { error: 0, detail: '' };
+  const at = coordinatesOf(worst, expected.shape);
+  const detail = `${format(expected.shape)} at [${at}]: expected ${expected.data[worst]}, got ${actual.data[worst]}`;
+  return { error: gap / scale, detail };
+}

@@ -1,0 +1,44 @@
+// Watches a device while it is checked: which ops and which variants of which shaders it runs.
+import { type DispatchObserver, WebGpuBackend } from '../backends/webgpu/backend.ts';
+import type { Device } from '../tensor/device.ts';
+import type { ShaderReport } from './report.ts';
+
+export class Coverage {
+  /** Ops that ran; cleared by whoever wants to know it from then on. */
+  readonly ops = new Set<string>();
+  /** Whether the device can be watched; the CPU runs no shaders. */
+  readonly watching: boolean;
+  private readonly preambles = new Map<string, Set<string>>();
+  private readonly backend: WebGpuBackend | null;
+  private readonly before: { observer: DispatchObserver | null; software: boolean };
+
+  /** `plans`: the kind of adapter that the device is to be planned for, until close(). */
+  constructor({ backend }: Device, plans?: 'software' | 'hardware') {
+    this.backend = backend instanceof WebGpuBackend ? backend : null;
+    this.watching = this.backend !== null;
+    this.before = { observer: this.backend?.observer ?? null, software: this.backend?.traits.software ?? true };
+    if (!this.backend) return;
+    this.backend.observer = this.see;
+    if (plans) this.backend.traits.software = plans === 'software';
+  }
+
+  private readonly see: DispatchObserver = (op, file, preamble) => {
+    this.before.observer?.(op, file, preamble);
+    this.ops.add(op);
+    const seen = this.preambles.get(file);
+    if (seen) seen.add(preamble);
+    else this.preambles.set(file, new Set([preamble]));
+  };
+
+  /** The shader files that ran, sorted. */
+  shaders(): ShaderReport[] {
+    const files = [...this.preambles].map(([file, preambles]) => ({ file, variants: preambles.size }));
+    return files.sort((a, b) => (a.file < b.file ? -1 : 1));
+  }
+
+  close(): void {
+    if (!this.backend) return;
+    this.backend.observer = this.before.observer;
+    this.backend.traits.software = this.before.software;
+  }
+}

@@ -1,0 +1,118 @@
+// Runs one case on one device: its outputs, its gradients, and what it leaves in memory.
+import { grad } from '../autograd/tape.ts';
+import { type Device, memory } from '../tensor/device.ts';
+import type { HostArray } from '../tensor/dtype.ts';
+import { randomState, setRandomState } from '../tensor/random.ts';
+import { scope } from '../tensor/scope.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import type { Case, Run } from './case.ts';
+import type { Result } from './compare.ts';
+import { checkGradients, type GradcheckReport } from './gradcheck.ts';
+import { direction, type HostTensor, place } from './values.ts';
+
+/** What a case gives on a device. */
+export interface Evaluation {
+  outputs: Result[];
+  /** One per output that carries a gradient: the weights with which the gradients were taken. */
+  seeds: HostTensor[];
+  /** One per float32 input; null where no gradient arrives. Empty where none was asked for. */
+  gradients: (Result | null)[];
+}
+
+type Reading = Omit<Result, 'data'> & { data: Promise<HostArray> };
+
+/** The inputs of a case, the same at every call. */
+export const inputsOf = ({ inputs }: Case): HostTensor[] => inputs.map((make, i) => make({ seed: 1, stream: i }));
+
+/** Runs `work`, which must be synchronous, with the same random numbers every time, and nobody else's numbers changed. */
+function withFixedRandomness<T>(work: () => T): T {
+  const before = randomState();
+  setRandomState({ seed: 4, stream: 0 });
+  try {
+    return work();
+  } finally {
+    setRandomState(before);
+  }
+}
+
+const isFloat = (x: Tensor) => x.dtype === 'float32';
+const carriesGradient = (x: Tensor) => isFloat(x) && x.requiresGrad;
+
+/**
+ * Gives the device its work at once and returns a promise of the results, so that the caller computes while the device
+ * does. Throws at once what the call throws, and where memory is left behind when all its tensors are released.
+ */
+export function evaluate(item: Case, run: Run, host: HostTensor[], device: Device): Promise<Evaluation> {
+  const before = memory(device).bytes;
+  const { outputs, seeds, gradients } = withFixedRandomness(() =>
+    scope(() => {
+      const inputs = host.map((x) => place(x, device));
+      const outputs = [run(...inputs)].flat();
+      const seeds = outputs.filter(carriesGradient).map(({ shape }, i) => direction(shape, i));
+      const gradients = item.gradients === 'none' ? [] : gradientsOf(outputs, inputs, seeds);
+      return { outputs: outputs.map(read), seeds, gradients: gradients.map((g) => g && read(g)) };
+    }),
+  );
+  const left = memory(device).bytes - before;
+  if (left !== 0) throw new Error(`${left} bytes are still held on ${device} when all is released`);
+  return finish(outputs, seeds, gradients);
+}
+
+const read = (x: Tensor): Reading => ({ shape: x.shape, dtype: x.dtype, data: x.data() });
+
+async function finish(outputs: Reading[], seeds: HostTensor[], gradients: (Reading | null)[]): Promise<Evaluation> {
+  const wait = async (reading: Reading): Promise<Result> => ({ ...reading, data: await reading.data });
+  // All at once: after an error of the device every reading rejects, and none may go unheard.
+  const [first, second] = await Promise.all([
+    Promise.all(outputs.map(wait)),
+    Promise.all(gradients.map((g) => g && wait(g))),
+  ]);
+  return { outputs: first, seeds, gradients: second };
+}
+
+function gradientsOf(outputs: Tensor[], inputs: Tensor[], seeds: HostTensor[], createGraph = false) {
+  const roots = outputs.filter(carriesGradient);
+  if (roots.length === 0)
+    throw new Error('no output carries a gradient; if that is right, the case says gradients none');
+  const gradients = seeds.map((seed) => place(seed, roots[0].device));
+  return grad(roots, inputs.filter(isFloat), { gradients, createGraph });
+}
+
+/** The CPU's first and second derivatives of a case against differences, at some coordinates of each input. */
+export function gradcheckCase(
+  item: Case,
+  inputs: HostTensor[],
+  seeds: HostTensor[],
+  tolerance: number,
+  samples: { first: number; second: number },
+): { first: GradcheckReport; second: GradcheckReport } {
+  const slope: Run = (...all) => {
+    const [xs, weights] = [all.slice(0, inputs.length), all.slice(inputs.length)];
+    const roots = [item.run(...xs)].flat().filter(carriesGradient);
+    const gradients = grad(roots, xs.filter(isFloat), { gradients: weights, createGraph: true });
+    return gradients.filter((g) => g !== null);
+  };
+  const weights = seeds.map((seed) => ({ ...seed, requiresGrad: true }));
+  return withFixedRandomness(() => ({
+    first: checkGradients(item.run, inputs, { tolerance, samples: samples.first }),
+    second: checkGradients(slope, [...inputs, ...weights], { tolerance, samples: samples.second }),
+  }));
+}
+
+/** What is wrong with how a case is refused, or null: it must throw the right words, and take no memory before. */
+export function refusalFault(item: Case, device: Device): string | null {
+  return scope(() => {
+    const inputs = inputsOf(item).map((x) => place(x, device));
+    const before = memory(device).bytes;
+    let message: string | null = null;
+    try {
+      item.run(...inputs);
+    } catch (error) {
+      message = (error as Error).message;
+    }
+    const taken = memory(device).bytes - before;
+    if (message === null) return `expected an error like ${item.refuses}, got none`;
+    if (!item.refuses!.test(message)) return `expected an error like ${item.refuses}, got: ${message}`;
+    return taken === 0 ? null : `took ${taken} bytes before it threw: ${message}`;
+  });
+}

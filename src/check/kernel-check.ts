@@ -1,0 +1,175 @@
+// The kernel check: every op on this very device against float64, and the float64 gradients against differences.
+import { allOps } from '../autograd/op.ts';
+import { cpuDevice } from '../backends/cpu/backend.ts';
+import { zeros } from '../tensor/creation.ts';
+import type { Device } from '../tensor/device.ts';
+import { DeviceError } from '../tensor/errors.ts';
+import { format } from '../tensor/shape.ts';
+import type { Case, Tolerance } from './case.ts';
+import { cases as allCases } from './cases/index.ts';
+import { compareResults, type Result } from './compare.ts';
+import { Coverage } from './coverage.ts';
+import { type Evaluation, evaluate, gradcheckCase, inputsOf, refusalFault } from './evaluate.ts';
+import type { KernelReport, OpReport } from './report.ts';
+import type { HostTensor } from './values.ts';
+
+export interface KernelCheckOptions {
+  /** Names of the ops to check. Default: all that are defined. */
+  ops?: string[];
+  /** The cases to run. Default: those of this project, which cover all its ops. */
+  cases?: Case[];
+  /**
+   * Checks the plans that adapters of this kind get, instead of this adapter's own: so a machine without a GPU checks
+   * the kernels that GPUs run. Until the check ends, the device has these plans for everybody.
+   */
+  plans?: 'software' | 'hardware';
+  /** Called when an op is done, with how many are. */
+  onProgress?: (row: OpReport, done: number, total: number) => void;
+}
+
+/** Tolerance of the CPU's gradients against differences, in float64 and where there is no kink. */
+const GRADCHECK = 1e-7;
+/** Coordinates per input in a check of first and of second derivatives: enough to meet every rule, few enough to be quick. */
+const SAMPLES = { first: 24, second: 8 };
+/** What a case is held to unless it says otherwise. */
+const TOLERANCE: Tolerance = { forward: 1e-6, gradient: 1e-5 };
+
+/**
+ * Runs the cases of every op on `device` and on the float64 reference, and compares outputs and gradients; checks
+ * the reference's first and second derivatives against differences; and checks what ops must refuse. An op without
+ * a case, an op that its cases do not run, and memory that a case leaves behind are failures of the report, like
+ * wrong numbers. Throws a TypeError for the name of an op that does not exist.
+ */
+export async function kernelCheck(
+  device: Device,
+  { ops, cases = allCases, plans, onProgress }: KernelCheckOptions = {},
+): Promise<KernelReport> {
+  const begin = performance.now();
+  const known = allOps().map((op) => op.name);
+  const unknown = ops?.find((name) => !known.includes(name));
+  if (unknown !== undefined) throw new TypeError(`kernelCheck: there is no op named ${unknown}`);
+  const names = ops ?? known;
+  const coverage = new Coverage(device, plans);
+  const rows: OpReport[] = [];
+  let broken = false;
+  try {
+    for (const name of names) {
+      const row = emptyRow(name);
+      const mine = cases.filter((item) => item.op === name);
+      coverage.ops.clear();
+      if (broken) fail(row, '', 'not run, since the device failed before');
+      else if (mine.length === 0) fail(row, '', 'has no case');
+      else broken = await checkOp(row, mine, device);
+      const runs = allOps().some((op) => op.name === name && 'plan' in op);
+      if (row.passed && coverage.watching && runs && !coverage.ops.has(name)) fail(row, '', 'no case of it runs it');
+      rows.push(row);
+      onProgress?.(row, rows.length, names.length);
+    }
+  } finally {
+    coverage.close();
+  }
+  return {
+    adapter: plans ? `${device}, with the plans of ${plans} adapters` : String(device),
+    passed: rows.every((row) => row.passed),
+    seconds: (performance.now() - begin) / 1000,
+    ops: rows,
+    shaders: coverage.shaders(),
+  };
+}
+
+const emptyRow = (op: string): OpReport => ({
+  op,
+  cases: 0,
+  shapes: [],
+  forwardError: null,
+  gradientError: null,
+  gradcheckError: null,
+  failures: [],
+  passed: true,
+});
+
+function fail(row: OpReport, title: string, detail: string): void {
+  row.failures.push({ title, detail });
+  row.passed = false;
+}
+
+/**
+ * Runs all cases of an op. The device has its work before the CPU begins with the reference. Returns whether the device
+ * is broken, as after a shader that it refused: from then on every reading rejects with the same error.
+ */
+async function checkOp(row: OpReport, cases: Case[], device: Device): Promise<boolean> {
+  const cpu = cpuDevice();
+  const underWay = cases.map((item) => {
+    const inputs = inputsOf(item);
+    const shapes = inputs.map(({ shape }) => format(shape)).join('');
+    if (!row.shapes.includes(shapes)) row.shapes.push(shapes);
+    row.cases++;
+    const actual = item.refuses ? null : attempt(() => evaluate(item, item.run, inputs, device));
+    return { item, inputs, actual };
+  });
+  for (const { item, inputs, actual } of underWay) {
+    try {
+      if (!actual) {
+        const fault = refusalFault(item, device);
+        if (fault) fail(row, item.title, fault);
+        continue;
+      }
+      const expected = await evaluate(item, item.reference ?? item.run, inputs, cpu);
+      if ((item.gradients ?? 'check') === 'check') checkDerivatives(row, item, inputs, expected);
+      compareCase(row, item, await actual, expected);
+    } catch (error) {
+      fail(row, item.title, (error as Error).message);
+      if (error instanceof DeviceError && (await isBroken(device))) return true;
+    }
+  }
+  return false;
+}
+
+async function isBroken(device: Device): Promise<boolean> {
+  const probe = zeros([1], { device });
+  try {
+    await probe.data();
+    return false;
+  } catch {
+    return true;
+  } finally {
+    probe.dispose();
+  }
+}
+
+/** Makes a promise of what `work` throws at once, too; its rejection may wait until somebody asks. */
+function attempt<T>(work: () => Promise<T>): Promise<T> {
+  const promise = (async () => work())();
+  promise.catch(() => {});
+  return promise;
+}
+
+const worse = (a: number | null, b: number) => Math.max(a ?? 0, b);
+
+function checkDerivatives(row: OpReport, item: Case, inputs: HostTensor[], { seeds }: Evaluation): void {
+  for (const [order, report] of Object.entries(gradcheckCase(item, inputs, seeds, GRADCHECK, SAMPLES))) {
+    for (const input of report.inputs) row.gradcheckError = worse(row.gradcheckError, input.error);
+    if (!report.passed) fail(row, item.title, `${order} derivative on the CPU: ${report}`);
+  }
+}
+
+function compareCase(row: OpReport, item: Case, actual: Evaluation, expected: Evaluation): void {
+  const { forward, gradient } = { ...TOLERANCE, ...item.tolerance };
+  const compare = (what: string, a: Result | null, b: Result | null, limit: number): number => {
+    if (!a && !b) return 0;
+    if (!a || !b) {
+      fail(row, item.title, `${what}: ${a ? 'the reference' : 'the device'} gives none`);
+      return Number.POSITIVE_INFINITY;
+    }
+    const { error, detail } = compareResults(a, b);
+    if (!(error <= limit)) fail(row, item.title, `${what}, error ${error.toExponential(1)} > ${limit}: ${detail}`);
+    return error;
+  };
+  expected.outputs.forEach((output, k) => {
+    row.forwardError = worse(row.forwardError, compare(`output ${k}`, actual.outputs[k] ?? null, output, forward));
+  });
+  expected.gradients.forEach((g, k) => {
+    const error = compare(`gradient of float input ${k}`, actual.gradients[k] ?? null, g, gradient);
+    row.gradientError = worse(row.gradientError, error);
+  });
+}

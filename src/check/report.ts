@@ -1,0 +1,84 @@
+// What the kernel check found, as data and as a table of text.
+
+export interface Failure {
+  /** Title of the case; empty where the failure is about the op as a whole. */
+  title: string;
+  detail: string;
+}
+
+export interface OpReport {
+  op: string;
+  cases: number;
+  /** Input shapes of the cases, as text, each once. */
+  shapes: string[];
+  /** Worst max |gpu - cpu| / max |cpu| of an output, of a gradient; null where none was compared. */
+  forwardError: number | null;
+  gradientError: number | null;
+  /** Worst relative error of the CPU's first and second derivatives against differences; null where none was taken. */
+  gradcheckError: number | null;
+  failures: Failure[];
+  passed: boolean;
+}
+
+/** A shader file that ran, and how many variants of it: one for each preamble. */
+export interface ShaderReport {
+  file: string;
+  variants: number;
+}
+
+export interface KernelReport {
+  adapter: string;
+  passed: boolean;
+  seconds: number;
+  ops: OpReport[];
+  /** Sorted by file. Empty on a CPU device. */
+  shaders: ShaderReport[];
+}
+
+const SHAPES_WIDTH = 40;
+
+const number = (value: number | null) =>
+  value === null ? '-' : value === 0 ? '0' : Number.isFinite(value) ? value.toExponential(1) : 'wrong';
+
+const failureText = ({ title, detail }: Failure) => [title, detail].filter(Boolean).join(': ');
+
+/** As many shapes as fit, and how many more there are. */
+function shapeList(shapes: string[]): string {
+  let text = shapes[0] ?? '';
+  let shown = Math.min(1, shapes.length);
+  while (shown < shapes.length && text.length + shapes[shown].length < SHAPES_WIDTH) text += ` ${shapes[shown++]}`;
+  return shown < shapes.length ? `${text} +${shapes.length - shown}` : text;
+}
+
+/** The report as a table: a line per op, the failures below it, and what ran at the end. */
+export function formatReport(report: KernelReport): string {
+  const head = ['op', 'shapes tried', 'forward', 'gradient', 'gradcheck', 'verdict'];
+  const rows = report.ops.map((op) => [
+    op.op,
+    shapeList(op.shapes),
+    number(op.forwardError),
+    number(op.gradientError),
+    number(op.gradcheckError),
+    op.passed ? 'ok' : 'FAILED',
+  ]);
+  const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i].length)));
+  const line = (cells: string[]) =>
+    cells
+      .map((cell, i) => cell.padEnd(widths[i]))
+      .join('  ')
+      .trimEnd();
+  const table = rows.flatMap((row, i) => [
+    line(row),
+    ...report.ops[i].failures.map((failure) => `    ${failureText(failure).replaceAll('\n', '\n    ')}`),
+  ]);
+  const failed = report.ops.filter((op) => !op.passed).length;
+  const cases = report.ops.reduce((n, op) => n + op.cases, 0);
+  const variants = report.shaders.reduce((n, shader) => n + shader.variants, 0);
+  return [
+    `kernel check on ${report.adapter}`,
+    line(head),
+    ...table,
+    `${report.ops.length} ops, ${cases} cases, ${report.shaders.length} shaders in ${variants} variants, ${report.seconds.toFixed(1)} s: ` +
+      (failed === 0 ? 'all ok' : `${failed} FAILED`),
+  ].join('\n');
+}
