@@ -5,6 +5,7 @@ import { DeviceError } from '../../tensor/errors.ts';
 import { gather } from '../../tensor/gather.ts';
 import { ALIGNMENT, extent } from '../../tensor/shape.ts';
 import { type Buffer, BufferPool } from './buffers.ts';
+import type { OpenedAdapter } from './door.ts';
 import { type Pipeline, Pipelines, UNIFORM_BYTES } from './pipelines.ts';
 import { Queue } from './queue.ts';
 
@@ -29,10 +30,10 @@ export class WebGpuBackend implements Backend {
   private readonly pipelines: Pipelines;
   private readonly groups = new Map<string, GPUBindGroup>();
 
-  constructor(device: GPUDevice, software: boolean) {
+  constructor(device: GPUDevice, { software, polls }: Omit<OpenedAdapter, 'adapter'>) {
     this.device = device;
     this.traits = { software, limits: device.limits };
-    this.queue = new Queue(device);
+    this.queue = new Queue(device, polls);
     this.pool = new BufferPool(device, this.queue.watch.bind(this.queue));
     this.pipelines = new Pipelines(device);
     device.lost.then(({ message }) => this.queue.fail(new DeviceError(`the device was lost: ${message}`)));

@@ -16,7 +16,7 @@ const FEATURES: GPUFeatureName[] = ['shader-f16', 'subgroups', 'timestamp-query'
 
 /** A device on the best adapter, or on the kind chosen. Throws a DeviceError that says what to install where there is none. */
 export async function webgpuDevice(choice?: AdapterChoice): Promise<Device> {
-  const { adapter, software } = await openAdapter(choice);
+  const { adapter, software, polls } = await openAdapter(choice);
   const requiredFeatures = FEATURES.filter((name) => adapter.features.has(name));
   const requiredLimits = Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]]));
   const device = await adapter.requestDevice({ label: 'downhill', requiredFeatures, requiredLimits });
@@ -32,5 +32,5 @@ export async function webgpuDevice(choice?: AdapterChoice): Promise<Device> {
     limits,
   };
   const lost = device.lost.then(({ message }) => message);
-  return new Device(info, new WebGpuBackend(device, software), lost);
+  return new Device(info, new WebGpuBackend(device, { software, polls }), lost);
 }

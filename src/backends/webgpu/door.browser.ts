@@ -21,7 +21,7 @@ export const openAdapter: OpenAdapter = async (choice) => {
     const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance', forceFallbackAdapter });
     if (!adapter) continue;
     const kind = adapterKind(adapter);
-    if (kinds.includes(kind)) return { adapter, software: kind !== 'hardware' };
+    if (kinds.includes(kind)) return { adapter, software: kind !== 'hardware', polls: false };
     seen.push(`${kind} (${adapter.info.vendor} ${adapter.info.architecture})`);
   }
   throw new DeviceError(

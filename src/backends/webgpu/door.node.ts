@@ -182,7 +182,7 @@ export const openAdapter: OpenAdapter = async (choice) => {
       installed ??= await systemAdapters(kind, attempts);
       adapter = installed.get(kind);
     }
-    if (adapter) return { adapter, software: adapterKind(adapter) !== 'hardware' };
+    if (adapter) return { adapter, software: adapterKind(adapter) !== 'hardware', polls: true };
   }
   throw new DeviceError(
     [

@@ -12,6 +12,8 @@ export interface OpenedAdapter {
   adapter: GPUAdapter;
   /** True where the adapter computes on the CPU. */
   software: boolean;
+  /** True where the host polls, on the caller's thread, as long as a GPU promise is pending. */
+  polls: boolean;
 }
 
 /** Throws a DeviceError that says what was looked for and what to install where no adapter answers the choice. */

@@ -2,6 +2,7 @@
 // still compiling holds back those behind it, while the caller goes on.
 import { DeviceError } from '../../tensor/errors.ts';
 import type { Buffer } from './buffers.ts';
+import { Pace } from './pace.ts';
 import { type Pipeline, UNIFORM_BYTES } from './pipelines.ts';
 
 export interface DispatchCommand {
@@ -18,6 +19,9 @@ type Command = DispatchCommand | { run: () => void };
 /** Dispatches per submit: few enough that a software adapter starts while the rest is being encoded. */
 const BATCH = 64;
 
+/** Timers have a resolution of a millisecond: less is not worth one. */
+const sleep = (ms: number) => (ms < 1 ? undefined : new Promise((resolve) => setTimeout(resolve, ms)));
+
 export class Queue {
   private readonly device: GPUDevice;
   private readonly waiting: Command[] = [];
@@ -28,6 +32,7 @@ export class Queue {
   private encoded = 0;
   private pumping: Promise<void> | null = null;
   private failure: DeviceError | null = null;
+  private readonly pace: Pace | null;
   private readonly staging: GPUBuffer[] = [];
   /** Error reports that have not come back yet. */
   private readonly reports = new Set<Promise<void>>();
@@ -36,8 +41,10 @@ export class Queue {
   dispatches = 0;
   submits = 0;
 
-  constructor(device: GPUDevice) {
+  /** `polls`: whether a pending GPU promise keeps the thread busy. */
+  constructor(device: GPUDevice, polls: boolean) {
     this.device = device;
+    this.pace = polls ? new Pace() : null;
     this.uniforms = device.createBuffer({
       label: 'uniforms',
       size: this.uniformData.byteLength,
@@ -79,6 +86,7 @@ export class Queue {
 
   /** Bytes of a buffer, once all commands before have run. Offset and size are multiples of 4. */
   async read(buffer: Buffer, offset: number, size: number): Promise<ArrayBuffer> {
+    let mark = 0;
     const copied = new Promise<GPUBuffer>((resolve) => {
       this.enqueue({
         run: () => {
@@ -86,13 +94,16 @@ export class Queue {
           this.endPass();
           this.openEncoder().copyBufferToBuffer(buffer.gpu, offset, staging, 0, size);
           this.submit();
+          mark = this.dispatches;
           resolve(staging);
         },
       });
     });
     const staging = await Promise.race([copied, this.stopped()]);
     try {
+      if (this.pace) await sleep(this.pace.sleep(mark, performance.now()));
       await staging.mapAsync(GPUMapMode.READ, 0, size);
+      this.pace?.finish(mark, performance.now());
     } catch (error) {
       this.fail(new DeviceError(`the device was lost or destroyed: ${(error as Error).message}`));
     }
@@ -198,6 +209,7 @@ export class Queue {
     this.encoder = null;
     this.encoded = 0;
     this.submits++;
+    this.pace?.submit(this.dispatches, performance.now());
   }
 
   private stagingBuffer(size: number): GPUBuffer {
