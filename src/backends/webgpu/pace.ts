@@ -4,37 +4,61 @@
 const SLEPT = 0.8;
 /** Weight of the latest observation in the running mean. */
 const FRESH = 0.3;
+/** Kinds of stretches that are remembered. */
+const MAX_KINDS = 256;
+
+/** The work between two reads. */
+export interface Stretch {
+  /** A hash of its dispatches: the same work again has the same kind. */
+  kind: number;
+  /** Milliseconds it took before, 0 where it is new. */
+  expected: number;
+}
 
 /**
  * Dawn in Node polls from the event loop as long as a promise of it is pending: a thread at full load, which a software
- * adapter needs for its work. So a read first sleeps through most of the time that the work before it will take, by the
- * mean time per dispatch so far.
+ * adapter needs for its work. A loop gives the device the same work again and again, so a read first sleeps through most
+ * of the time that this very work took before. Before work that is new it does not sleep.
  */
 export class Pace {
-  /** Dispatches done when the last read came back, and when that was (or when work began again after a pause). */
-  private done = 0;
+  private kind = 0;
+  private readonly underWay: Stretch[] = [];
+  /** When the first stretch under way began, in ms. */
   private since = 0;
-  private submitted = 0;
-  private perDispatch = 0;
+  private readonly means = new Map<number, number>();
 
-  /** Notes that work was handed to the device, `dispatches` in all so far. */
-  submit(dispatches: number, now: number): void {
-    if (this.submitted <= this.done) this.since = now;
-    this.submitted = dispatches;
+  /** Notes a dispatch: its pipeline and workgroups, as one number. */
+  dispatch(hash: number): void {
+    this.kind = (Math.imul(this.kind, 31) + hash) | 0;
   }
 
-  /** Milliseconds to sleep before it is worth asking for a read behind `dispatches`. */
-  sleep(dispatches: number, now: number): number {
-    const expected = this.since + (dispatches - this.done) * this.perDispatch;
+  /** Ends a stretch at a read. */
+  read(now: number): Stretch {
+    if (this.underWay.length === 0) this.since = now;
+    const stretch = { kind: this.kind, expected: this.means.get(this.kind) ?? 0 };
+    this.kind = 0;
+    this.underWay.push(stretch);
+    return stretch;
+  }
+
+  /** Milliseconds to sleep before it is worth asking for the read that ended the stretch. */
+  sleep(stretch: Stretch, now: number): number {
+    const before = this.underWay.slice(0, this.underWay.indexOf(stretch) + 1);
+    const expected = before.reduce((total, item) => total + item.expected, this.since);
     return Math.max(0, SLEPT * (expected - now));
   }
 
-  /** Notes that the read behind `dispatches` came back. */
-  finish(dispatches: number, now: number): void {
-    if (dispatches <= this.done) return;
-    const observed = (now - this.since) / (dispatches - this.done);
-    this.perDispatch = this.perDispatch === 0 ? observed : (1 - FRESH) * this.perDispatch + FRESH * observed;
-    this.done = dispatches;
+  /** Notes that the read came back. */
+  finish(stretch: Stretch, now: number): void {
+    const at = this.underWay.indexOf(stretch);
+    if (at < 0) return;
+    if (at === 0) {
+      const observed = now - this.since;
+      const mean = stretch.expected === 0 ? observed : (1 - FRESH) * stretch.expected + FRESH * observed;
+      if (this.means.size >= MAX_KINDS) this.means.clear();
+      this.means.set(stretch.kind, mean);
+    }
+    this.underWay.splice(0, at + 1);
     this.since = now;
   }
 }

@@ -4,6 +4,8 @@ import { ShaderError } from '../../tensor/errors.ts';
 
 /** A pipeline that compiles; `ready` is set when it is done. */
 export interface Pipeline {
+  /** Stands for the pipeline in hashes. */
+  id: number;
   file: string;
   layout: BindLayout;
   ready: GPUComputePipeline | null;
@@ -24,6 +26,7 @@ export const UNIFORM_BYTES = 256;
 export class Pipelines {
   private readonly device: GPUDevice;
   private readonly cache = new Map<Shader['source'], Map<string, Pipeline>>();
+  private nextId = 1;
   private readonly layouts = new Map<string, BindLayout>();
 
   constructor(device: GPUDevice) {
@@ -63,7 +66,7 @@ export class Pipelines {
       }
       entry.ready = pipeline as GPUComputePipeline;
     };
-    const entry: Pipeline = { file, layout, ready: null, compiled: build() };
+    const entry: Pipeline = { id: this.nextId++, file, layout, ready: null, compiled: build() };
     entry.compiled.catch(() => {}); // reported to whoever waits for it
     return entry;
   }

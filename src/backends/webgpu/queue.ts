@@ -2,7 +2,7 @@
 // still compiling holds back those behind it, while the caller goes on.
 import { DeviceError } from '../../tensor/errors.ts';
 import type { Buffer } from './buffers.ts';
-import { Pace } from './pace.ts';
+import { Pace, type Stretch } from './pace.ts';
 import { type Pipeline, UNIFORM_BYTES } from './pipelines.ts';
 
 export interface DispatchCommand {
@@ -86,7 +86,7 @@ export class Queue {
 
   /** Bytes of a buffer, once all commands before have run. Offset and size are multiples of 4. */
   async read(buffer: Buffer, offset: number, size: number): Promise<ArrayBuffer> {
-    let mark = 0;
+    let stretch: Stretch | undefined;
     const copied = new Promise<GPUBuffer>((resolve) => {
       this.enqueue({
         run: () => {
@@ -94,16 +94,16 @@ export class Queue {
           this.endPass();
           this.openEncoder().copyBufferToBuffer(buffer.gpu, offset, staging, 0, size);
           this.submit();
-          mark = this.dispatches;
+          stretch = this.pace?.read(performance.now());
           resolve(staging);
         },
       });
     });
     const staging = await Promise.race([copied, this.stopped()]);
     try {
-      if (this.pace) await sleep(this.pace.sleep(mark, performance.now()));
+      if (stretch) await sleep(this.pace!.sleep(stretch, performance.now()));
       await staging.mapAsync(GPUMapMode.READ, 0, size);
-      this.pace?.finish(mark, performance.now());
+      if (stretch) this.pace!.finish(stretch, performance.now());
     } catch (error) {
       this.fail(new DeviceError(`the device was lost or destroyed: ${(error as Error).message}`));
     }
@@ -181,6 +181,7 @@ export class Queue {
     this.pass.setBindGroup(0, group, [at]);
     this.pass.dispatchWorkgroups(workgroups[0], workgroups[1], workgroups[2]);
     this.ops.add(op);
+    this.pace?.dispatch(pipeline.id + 997 * workgroups[0] + workgroups[1] + workgroups[2]);
     this.dispatches++;
     if (++this.encoded === BATCH) this.submit();
   }
@@ -209,7 +210,6 @@ export class Queue {
     this.encoder = null;
     this.encoded = 0;
     this.submits++;
-    this.pace?.submit(this.dispatches, performance.now());
   }
 
   private stagingBuffer(size: number): GPUBuffer {

@@ -92,9 +92,9 @@ export const cases = family({ forward: 1e-6, gradient: 1e-6 }, [
     title: 'more workgroups than one dimension holds',
     large: true,
     inputs: [normal([1, MANY[1]])],
-    // Once strided and once flat. The mean of rows that are all alike is theirs, and little is read back.
-    run: (x) => mean(neg(neg(expand(x, MANY))), 0),
-    reference: (x) => mean(x, 0),
+    // The mean of rows that are all alike is theirs, and little is read back.
+    run: (x) => mean(neg(expand(x, MANY)), 0),
+    reference: (x) => mean(neg(x), 0),
     gradients: 'none',
   },
 ]);
