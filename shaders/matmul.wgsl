@@ -1,8 +1,9 @@
-// out[s, m, n] = sum over k of a[s, m, k] * b[s, k, n]: each thread computes 8 rows at 4 columns.
+// out[c, s, m, n] = sum over the k of chunk c of a[s, m, k] * b[s, k, n]: each thread computes 8 rows at 4 columns.
 //
 // Memory: out is contiguous; a and b are walked by the strides of their rows and columns, so a transposed operand is read
 // in place. The threads of a workgroup share their 8 rows, so a is loaded once for all; neighbours take neighbouring
-// columns. Rows and columns past the edge are clamped when read, and not written. Preamble: WG threads.
+// columns. Rows and columns past the edge are clamped when read, and not written. The chunks, of chunkK each, are summed
+// afterwards. Preamble: WG threads, and BLOCK, the products that are summed before they join the rest.
 struct Params {
   M: u32,
   N: u32,
@@ -17,6 +18,8 @@ struct Params {
   aOffset: u32,
   bOffset: u32,
   batch: u32,
+  chunks: u32,
+  chunkK: u32,
 }
 
 @group(0) @binding(0) var<storage, read> a: array<f32>;
@@ -24,11 +27,11 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;
 @group(0) @binding(3) var<uniform> params: Params;
 
-fn store4(s: u32, m: u32, n: vec4<u32>, values: vec4<f32>) {
+fn store4(plane: u32, m: u32, n: vec4<u32>, values: vec4<f32>) {
   if (m >= params.M) {
     return;
   }
-  let base = (s * params.M + m) * params.N;
+  let base = (plane * params.M + m) * params.N;
   if (n.x < params.N) { out[base + n.x] = values.x; }
   if (n.y < params.N) { out[base + n.y] = values.y; }
   if (n.z < params.N) { out[base + n.z] = values.z; }
@@ -41,17 +44,20 @@ fn main(
   @builtin(num_workgroups) groups: vec3<u32>,
   @builtin(local_invocation_index) thread: u32,
 ) {
-  let task = group.y * groups.x + group.x;
-  let m = (task / params.columnGroups) * 8u;
-  let n = (task % params.columnGroups) * WG * 4u + thread + vec4<u32>(0u, WG, 2u * WG, 3u * WG);
+  let tile = group.y * groups.x + group.x;
+  let m = (tile / params.columnGroups) * 8u;
+  let n = (tile % params.columnGroups) * WG * 4u + thread + vec4<u32>(0u, WG, 2u * WG, 3u * WG);
   if (m >= params.M) {
     return;
   }
   let last = params.M - 1u;
   let columns = min(n, vec4<u32>(params.N - 1u)) * params.bColumn;
-  for (var s = group.z; s < params.batch; s += groups.z) {
+  for (var task = group.z; task < params.batch * params.chunks; task += groups.z) {
+    let s = task % params.batch;
+    let start = (task / params.batch) * params.chunkK;
+    let end = min(start + params.chunkK, params.K);
     let base = params.aOffset + s * params.aBatch;
-    var at = params.bOffset + s * params.bBatch + columns;
+    var at = params.bOffset + s * params.bBatch + columns + start * params.bRow;
     let a0 = base + min(m, last) * params.aRow;
     let a1 = base + min(m + 1u, last) * params.aRow;
     let a2 = base + min(m + 2u, last) * params.aRow;
@@ -68,26 +74,44 @@ fn main(
     var c5 = vec4<f32>();
     var c6 = vec4<f32>();
     var c7 = vec4<f32>();
-    for (var step = 0u; step < params.K; step++) {
-      let v = vec4<f32>(b[at.x], b[at.y], b[at.z], b[at.w]);
-      let k = step * params.aColumn;
-      c0 += a[a0 + k] * v;
-      c1 += a[a1 + k] * v;
-      c2 += a[a2 + k] * v;
-      c3 += a[a3 + k] * v;
-      c4 += a[a4 + k] * v;
-      c5 += a[a5 + k] * v;
-      c6 += a[a6 + k] * v;
-      c7 += a[a7 + k] * v;
-      at += params.bRow;
+    for (var first = start; first < end; first += BLOCK) {
+      var b0 = vec4<f32>();
+      var b1 = vec4<f32>();
+      var b2 = vec4<f32>();
+      var b3 = vec4<f32>();
+      var b4 = vec4<f32>();
+      var b5 = vec4<f32>();
+      var b6 = vec4<f32>();
+      var b7 = vec4<f32>();
+      for (var step = first; step < min(first + BLOCK, end); step++) {
+        let v = vec4<f32>(b[at.x], b[at.y], b[at.z], b[at.w]);
+        let k = step * params.aColumn;
+        b0 += a[a0 + k] * v;
+        b1 += a[a1 + k] * v;
+        b2 += a[a2 + k] * v;
+        b3 += a[a3 + k] * v;
+        b4 += a[a4 + k] * v;
+        b5 += a[a5 + k] * v;
+        b6 += a[a6 + k] * v;
+        b7 += a[a7 + k] * v;
+        at += params.bRow;
+      }
+      c0 += b0;
+      c1 += b1;
+      c2 += b2;
+      c3 += b3;
+      c4 += b4;
+      c5 += b5;
+      c6 += b6;
+      c7 += b7;
     }
-    store4(s, m, n, c0);
-    store4(s, m + 1u, n, c1);
-    store4(s, m + 2u, n, c2);
-    store4(s, m + 3u, n, c3);
-    store4(s, m + 4u, n, c4);
-    store4(s, m + 5u, n, c5);
-    store4(s, m + 6u, n, c6);
-    store4(s, m + 7u, n, c7);
+    store4(task, m, n, c0);
+    store4(task, m + 1u, n, c1);
+    store4(task, m + 2u, n, c2);
+    store4(task, m + 3u, n, c3);
+    store4(task, m + 4u, n, c4);
+    store4(task, m + 5u, n, c5);
+    store4(task, m + 6u, n, c6);
+    store4(task, m + 7u, n, c7);
   }
 }

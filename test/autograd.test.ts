@@ -1,5 +1,5 @@
 // The tape: accumulation, second derivatives, noGrad, and refusals.
-import { grad, init, noGrad, ones, randn, scope, tensor } from 'downhill';
+import { grad, init, noGrad, ones, optim, randn, scope, tensor } from 'downhill';
 import { beforeAll, expect, test } from 'vitest';
 
 beforeAll(async () => {
@@ -113,4 +113,38 @@ test('a gradient of a broadcast is summed back', async () => {
   x.mul(0).add(y.mul(0)).add(1).sum().backward();
   expect(x.grad!.shape).toEqual([3, 1]);
   expect(y.grad!.shape).toEqual([4]);
+});
+
+test('a gradient of another device or dtype is refused', async () => {
+  const x = tensor([1, 2], { requiresGrad: true });
+  expect(() => x.mul(2).backward(tensor(Int32Array.of(1, 1)))).toThrow(
+    'backward: expected a float32 gradient, got int32',
+  );
+  const other = await init({ device: 'cpu' });
+  expect(() => x.mul(2).backward(ones([2], { device: other }))).toThrow(/^backward: inputs are on two devices/);
+});
+
+test('leaves share the memory of their gradients with nobody', async () => {
+  const [a, b] = [tensor([1, 2], { requiresGrad: true }), tensor([3, 4], { requiresGrad: true })];
+  const g = ones([2]);
+  a.add(b).backward(g);
+  a.grad!.assign([5, 5]);
+  expect([await b.grad!.tolist(), await g.tolist()]).toEqual([
+    [1, 1],
+    [1, 1],
+  ]);
+});
+
+test('a parameter that an optimizer moved and stepped is noticed, whatever its version count', () => {
+  const w = ones([2], { requiresGrad: true });
+  w.assign([1, 1]).assign([1, 1]);
+  const y = w.square().sum();
+  const optimizer = new optim.SGD([w], { lr: 1 });
+  w.grad = ones([2]);
+  optimizer.step();
+  expect(() => y.backward()).toThrow(/was updated in place/);
+});
+
+test('an asynchronous noGrad is refused', () => {
+  expect(() => noGrad(async () => 1)).toThrow('noGrad: expected a synchronous function');
 });

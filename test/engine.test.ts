@@ -203,6 +203,22 @@ describe('queue', () => {
   });
 });
 
+describe('creation', () => {
+  test('bools are 0 or 1, whatever they are made of, on both devices', async () => {
+    for (const device of [cpu, gpu]) {
+      const x = tensor([0.5, 0, 256, -1], { dtype: 'bool', device });
+      expect(await x.tolist()).toEqual([1, 0, 1, 1]);
+      const y = x.where(1, 0);
+      expect(await y.tolist()).toEqual([1, 0, 1, 1]);
+      for (const t of [x, y]) t.dispose();
+    }
+  });
+
+  test('a shape that is no list is refused', () => {
+    expect(() => zeros(3 as never)).toThrow('full: expected a shape such as [2, 3], got 3');
+  });
+});
+
 describe('errors', () => {
   test('a shader that does not compile names file, line and source text', async () => {
     await onOwnDevice(async () => {

@@ -109,12 +109,28 @@ describe.each(['cpu', 'webgpu'])('optimizers on %s', (name) => {
   });
 });
 
+test('Adam corrects its bias by the updates of each parameter', async () => {
+  const device = devices.cpu;
+  const [a, b] = [1, 1].map((v) => tensor([v], { device, requiresGrad: true }));
+  const optimizer = new optim.Adam([a, b], { lr: 0.1 });
+  a.sum().backward();
+  optimizer.step();
+  optimizer.zeroGrad();
+  optimizer.step(); // nothing has a gradient, so nothing counts
+  a.add(b).sum().backward();
+  optimizer.step();
+  // A constant gradient moves by lr in every step, the first of b included.
+  expect(await a.item()).toBeCloseTo(0.8, 6);
+  expect(await b.item()).toBeCloseTo(0.9, 6);
+});
+
 test('optimizers refuse what they cannot train', () => {
   const x = randn([2], { requiresGrad: true });
   expect(() => new optim.SGD([])).toThrow('SGD: expected at least one parameter, got none');
   expect(() => new optim.SGD([x.mul(2)])).toThrow(
     /^SGD: expected leaf tensors that require gradients, got Tensor\(\[2\]/,
   );
+  expect(() => new optim.SGD([x], { nesterov: true })).toThrow('SGD: nesterov needs a momentum above 0');
   expect(() => new optim.Adam([x], { lr: -1 })).toThrow('Adam: expected lr of at least 0 and below Infinity, got -1');
   expect(() => new optim.Adam([x], { betas: [1, 0.9] })).toThrow(
     'Adam: expected beta1 of at least 0 and below 1, got 1',
@@ -139,6 +155,8 @@ test('a module names its parameters and buffers, and a checkpoint brings them ba
   expect(() => referenceCnn().loadStateDict(decodeSafetensors(bytes))).toThrow(
     /^loadStateDict: missing 3\.weight.*unexpected 4\.weight.*/,
   );
+  const short = { ...host, '0.weight': { ...host['0.weight'], data: [1] } };
+  expect(() => model.loadStateDict(short)).toThrow('loadStateDict: 0.weight [8,1,5,5] comes with 1 values');
   expect(() => decodeSafetensors(bytes.slice(0, 100))).toThrow(/^safetensors: header of \d+ bytes in a file of 100/);
   expect(() => decodeSafetensors(bytes.slice(0, -1))).toThrow(/^safetensors: .* needs \d+ bytes, the file gives/);
 });

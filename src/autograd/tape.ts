@@ -3,7 +3,7 @@ import type { Device } from '../tensor/device.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import { currentScope, moveTo, scope } from '../tensor/scope.ts';
 import { format, isPlain, sameShape } from '../tensor/shape.ts';
-import { Tensor } from '../tensor/tensor.ts';
+import { nextVersion, Tensor } from '../tensor/tensor.ts';
 import { type Op, opNamed, type Recorded, type ViewOp } from './op.ts';
 
 /** One recorded call. Ids grow with time, so that descending ids are a reverse topological order. */
@@ -19,7 +19,12 @@ let nextId = 0;
 
 /** Runs `fn` without recording gradients. `fn` must be synchronous. */
 export function noGrad<T>(fn: () => T): T {
-  return withRecording(false, fn);
+  const result = withRecording(false, fn);
+  if (result instanceof Promise) {
+    result.catch(() => {});
+    throw new TypeError('noGrad: expected a synchronous function, got one that returns a promise');
+  }
+  return result;
 }
 
 /** Whether ops are being recorded. */
@@ -79,7 +84,7 @@ export function apply<A>(op: Op<A>, inputs: Tensor[], attrs: A): Tensor[] {
   const outputs = specs.map(({ shape, dtype }) => Tensor.allocate(device, op.name, shape, dtype));
   const writes = [...reads.slice(0, mutates), ...outputs.map((out) => out.view(op.name))];
   device.backend.run(op, reads.slice(mutates), writes, attrs);
-  for (const view of reads.slice(0, mutates)) view.storage.version++;
+  for (const view of reads.slice(0, mutates)) view.storage.version = nextVersion();
   for (const copy of copies) copy.dispose();
   record(op, inputs, outputs, attrs);
   return outputs;
@@ -193,6 +198,8 @@ function seedFor(op: string, root: Tensor, gradient?: Tensor): Tensor {
     if (!sameShape(gradient.shape, root.shape)) {
       throw new ShapeError(`${op}: expected a gradient ${format(root.shape)}, got ${format(gradient.shape)}`);
     }
+    if (gradient.dtype !== 'float32') throw new ShapeError(`${op}: expected a float32 gradient, got ${gradient.dtype}`);
+    commonDevice(op, [root, gradient]);
     return gradient;
   }
   if (root.size !== 1) throw new ShapeError(`${op}: expected a scalar, got ${format(root.shape)}; pass the gradient`);
@@ -206,9 +213,18 @@ function seedFor(op: string, root: Tensor, gradient?: Tensor): Tensor {
 export function backward(root: Tensor, gradient?: Tensor, { createGraph = false }: BackwardOptions = {}): void {
   const run = () => {
     const seed = seedFor('backward', root, gradient);
+    // Memory that is somebody's already: leaves must not share theirs with each other or with the caller.
+    const taken = new Set([gradient?.view('backward').storage]);
+    const own = (g: Tensor): Tensor => {
+      if (createGraph) return g;
+      const { storage } = g.view('backward');
+      if (taken.has(storage)) return apply(opNamed('contiguous'), [g], {})[0];
+      taken.add(storage);
+      return g.alias('backward');
+    };
     for (const [leaf, g] of differentiate([root], [seed], (x) => x.isLeaf && x.requiresGrad, createGraph)) {
       const before = leaf.grad;
-      leaf.grad = before ? apply(opNamed('add'), [before, g], {})[0] : createGraph ? g : g.alias('backward');
+      leaf.grad = before ? apply(opNamed('add'), [before, g], {})[0] : own(g);
       if (!createGraph) before?.dispose();
       moveTo(leaf.grad, leaf.scope);
     }

@@ -1,11 +1,18 @@
 // The folder of a training run: files appear whole or not at all, metrics line by line.
 import { closeSync, existsSync, openSync, writeSync } from 'node:fs';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { UserError } from './errors.ts';
 
 const failed = (path: string, error: unknown) =>
   new UserError(`--out: cannot write ${path} (${(error as Error).message})`);
+
+/** mkdir -p; Node's own recursive mkdir never comes back where the system says ENOENT for a folder that exists (/proc). */
+async function makeFolder(path: string): Promise<void> {
+  if (existsSync(path)) return;
+  await makeFolder(dirname(path));
+  await mkdir(path);
+}
 
 export class RunFolder {
   readonly path: string;
@@ -19,7 +26,7 @@ export class RunFolder {
   /** Makes the folder, or takes one that is there, and begins its metrics anew. Throws a UserError where it cannot be written. */
   static async at(path: string): Promise<RunFolder> {
     try {
-      await mkdir(path, { recursive: true });
+      await makeFolder(resolve(path));
       return new RunFolder(path, openSync(join(path, 'metrics.jsonl'), 'w'));
     } catch (error) {
       throw failed(path, error);
@@ -32,7 +39,7 @@ export class RunFolder {
     for (let n = 1; ; n++) {
       const path = n === 1 ? base : `${base}-${n}`;
       try {
-        await mkdir('runs', { recursive: true });
+        await makeFolder(resolve('runs'));
         await mkdir(path);
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'EEXIST' && existsSync(path)) continue;

@@ -39,7 +39,6 @@ export interface TrainFlags {
   adapter?: AdapterChoice;
 }
 
-const TEST_PART = 500;
 const INTERRUPTED = 130;
 
 /** Factor on the learning rate: from 1 straight down to 0, which after one epoch is as good as half a cosine. */
@@ -190,15 +189,6 @@ async function hostState(model: Module): Promise<Record<string, HostTensor>> {
 /** Loss and accuracy on the test images, or null where Ctrl-C came first. */
 async function testOf(model: Module, images: ImageSet, shown: Run['shown'], signal: AbortSignal) {
   shown.say(`testing on ${grouped(images.length)} images`);
-  let loss = 0;
-  let correct = 0;
-  for (let at = 0; at < images.length; at += TEST_PART) {
-    const part = images.slice(at, Math.min(at + TEST_PART, images.length));
-    const result = await evaluate(model, part);
-    loss += result.loss * part.length;
-    correct += Math.round(result.accuracy * part.length);
-    await new Promise((resolve) => setImmediate(resolve));
-    if (signal.aborted) return null;
-  }
-  return { loss: loss / images.length, accuracy: correct / images.length, images: images.length };
+  const { loss, accuracy, count } = await evaluate(model, images, { signal });
+  return count < images.length ? null : { loss, accuracy, images: count };
 }

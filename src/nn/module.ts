@@ -1,7 +1,7 @@
 // Module: a function with parameters. Parameters, buffers and children are found among its own properties.
 import { ShapeError } from '../tensor/errors.ts';
 import { keep } from '../tensor/scope.ts';
-import { format, type Shape, sameShape } from '../tensor/shape.ts';
+import { elementCount, format, type Shape, sameShape } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
 
 /** Values of a tensor on the host, as checkpoints hold them. */
@@ -67,6 +67,11 @@ export abstract class Module {
       ...Object.keys(mine).flatMap((key) =>
         key in state && !sameShape(mine[key].shape, state[key].shape)
           ? [`${key} is ${format(state[key].shape)}, expected ${format(mine[key].shape)}`]
+          : [],
+      ),
+      ...Object.keys(mine).flatMap((key) =>
+        key in state && state[key].data.length !== elementCount(state[key].shape)
+          ? [`${key} ${format(state[key].shape)} comes with ${state[key].data.length} values`]
           : [],
       ),
     ];

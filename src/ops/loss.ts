@@ -128,6 +128,9 @@ export type Reduce = 'mean' | 'sum' | 'none';
  * C - 1. A label out of range throws on the CPU and gives NaN on the GPU.
  */
 export function crossEntropy(logits: Tensor, labels: Tensor, { reduction = 'mean' as Reduce } = {}): Tensor {
+  if (!['mean', 'sum', 'none'].includes(reduction)) {
+    throw new ShapeError(`crossEntropy: expected reduction mean, sum or none, got ${reduction}`);
+  }
   const [loss] = apply(rowsOp, [logits, labels], {});
   return reduction === 'mean' ? mean(loss) : reduction === 'sum' ? sum(loss) : loss;
 }

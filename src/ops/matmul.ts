@@ -2,7 +2,7 @@
 import source from '../../shaders/matmul.wgsl';
 import { define, type Op } from '../autograd/op.ts';
 import { apply } from '../autograd/tape.ts';
-import type { CpuArray, GpuTraits, Plan, TypedLayout } from '../tensor/backend.ts';
+import type { CpuArray, Dispatch, GpuTraits, Plan, TypedLayout } from '../tensor/backend.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import { gather } from '../tensor/gather.ts';
 import {
@@ -16,10 +16,11 @@ import {
   type Shape,
 } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { expand, sumTo } from './broadcast.ts';
+import { addition, expand, sumTo } from './broadcast.ts';
 import { add } from './elementwise.ts';
 import { ceilDiv, constants, grid, MAX_WORKGROUPS, threads } from './launch.ts';
 import { reshape, transpose } from './movement.ts';
+import { chain, planReduction } from './reduce.ts';
 
 type NoAttrs = Record<string, never>;
 
@@ -119,6 +120,11 @@ function batchStride(x: Layout, inputs: Layout[]): number | null {
 /** Rows and columns that one thread computes; shaders/matmul.wgsl is written for them. */
 const ROWS = 8;
 const COLUMNS = 4;
+/** Products that are summed before they join the rest: short sums have small errors. */
+const BLOCK = 64;
+/** Products of one chunk where sums are cut, and the most partial sums that this may make. */
+const CHUNK = 2048;
+const MAX_PARTIALS = 2 ** 18;
 
 function planMatmul(inputs: TypedLayout[], out: TypedLayout, gpu: GpuTraits): Plan {
   const [a, b] = inputs;
@@ -130,14 +136,17 @@ function planMatmul(inputs: TypedLayout[], out: TypedLayout, gpu: GpuTraits): Pl
   const columnGroups = ceilDiv(N, WG * COLUMNS);
   const [x, y] = grid(ceilDiv(M, ROWS) * columnGroups);
   const strides = [a.strides.at(-2)!, a.strides.at(-1)!, b.strides.at(-2)!, b.strides.at(-1)!];
+  const planes = M * N * batch;
+  // Few outputs of long sums: the sums are cut into chunks, so that many threads have work and errors stay small.
+  const chunks = Math.max(1, Math.min(ceilDiv(K, CHUNK), Math.floor(MAX_PARTIALS / planes)));
   const batches = [batchStride(a, inputs)!, batchStride(b, inputs)!, a.offset, b.offset, batch];
-  return {
-    dispatches: [
-      {
-        shader: { file: 'matmul.wgsl', source, preamble: constants({ WG }) },
-        params: [M, N, K, columnGroups, ...strides, ...batches],
-        workgroups: [x, y, Math.min(batch, MAX_WORKGROUPS)],
-      },
-    ],
+  const product: Dispatch = {
+    shader: { file: 'matmul.wgsl', source, preamble: constants({ WG, BLOCK }) },
+    params: [M, N, K, columnGroups, ...strides, ...batches, chunks, ceilDiv(K, chunks)],
+    workgroups: [x, y, Math.min(batch * chunks, MAX_WORKGROUPS)],
   };
+  if (chunks === 1) return { dispatches: [product] };
+  const layout = { shape: [chunks, planes], strides: [planes, 1], offset: 0 };
+  const total = planReduction(addition, layout, { dims: [0], keepdim: false }, gpu);
+  return chain({ ...product, writes: [{ of: 'temp', index: 0 }] }, chunks * planes, total);
 }

@@ -30,6 +30,7 @@ const reshapeOp: ViewOp<{ shape: Shape }> = define({
 
 /** The same elements in another shape; one size may be -1, which is then worked out. A view where the memory is contiguous. */
 export function reshape(x: Tensor, shape: Shape): Tensor {
+  if (!Array.isArray(shape)) throw new ShapeError(`reshape: expected a shape such as [2, 3], got ${shape}`);
   const unknown = shape.indexOf(-1);
   if (unknown < 0) {
     checkShape('reshape', shape);
@@ -62,6 +63,7 @@ const permuteOp: ViewOp<{ dims: number[] }> = define({
 
 /** The dims in another order: dim i of the result is dim `dims[i]` of x. Always a view. */
 export function permute(x: Tensor, dims: readonly number[]): Tensor {
+  if (!Array.isArray(dims)) throw new ShapeError(`permute: expected dims such as [1, 0], got ${dims}`);
   const list = dims.map((dim) => normalizeDim('permute', dim, x.rank));
   if (list.length !== x.rank || new Set(list).size !== x.rank) {
     throw new ShapeError(`permute: expected each of the ${x.rank} dims of ${format(x.shape)} once, got [${dims}]`);

@@ -203,6 +203,12 @@ export function batchNorm(x: Tensor, options: BatchNormOptions): Tensor {
     if (v && !(v.rank === 1 && v.size === C)) {
       throw new ShapeError(`batchNorm: expected ${name} [${C}] for input ${format(x.shape)}, got ${format(v.shape)}`);
     }
+    if (v && v.dtype !== 'float32')
+      throw new ShapeError(`batchNorm: expected ${name} of dtype float32, got ${v.dtype}`);
+    if (v && v.device !== x.device) {
+      throw new ShapeError(`batchNorm: ${name} is on another device than the input, ${v.device} and ${x.device}`);
+    }
+    v?.view('batchNorm');
   }
   if (!training) {
     if (!runningMean || !runningVar) throw new ShapeError('batchNorm: evaluation needs runningMean and runningVar');

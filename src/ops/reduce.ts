@@ -100,7 +100,8 @@ function planLevels(
 ): Plan {
   const outputs = elementCount(kept.shape);
   const count = elementCount(gone.shape);
-  const others = collapsed(gone.shape, gone.strides);
+  // Over nothing there is one run of length 0, whatever the other dims are.
+  const others = count === 0 ? { sizes: [0], steps: [0] } : collapsed(gone.shape, gone.strides);
   const longest = others.sizes.indexOf(Math.max(...others.sizes));
   const [run = count] = others.sizes.splice(longest, 1);
   const [runStride = 0] = others.steps.splice(longest, 1);

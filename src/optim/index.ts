@@ -9,14 +9,15 @@ export { Optimizer } from './optimizer.ts';
 export class SGD extends Optimizer {
   readonly options: { momentum: number; nesterov: boolean; weightDecay: number };
 
-  constructor(parameters: Iterable<Tensor>, { lr = 1e-2, momentum = 0, nesterov = false, weightDecay = 0 } = {}) {
+  constructor(parameters: Iterable<Tensor>, { lr = 1e-3, momentum = 0, nesterov = false, weightDecay = 0 } = {}) {
     checkRange('SGD', 'momentum', momentum, 0, 1);
+    if (nesterov && momentum === 0) throw new RangeError('SGD: nesterov needs a momentum above 0');
     super('SGD', parameters, lr, 1);
     this.options = { momentum, nesterov, weightDecay };
   }
 
   override step(): void {
-    this.update(sgdOp, { lr: this.lr, ...this.options });
+    this.update(sgdOp, () => ({ lr: this.lr, ...this.options }));
   }
 }
 
@@ -24,21 +25,20 @@ export class SGD extends Optimizer {
 export class RMSprop extends Optimizer {
   readonly options: { alpha: number; eps: number; weightDecay: number };
 
-  constructor(parameters: Iterable<Tensor>, { lr = 1e-3, alpha = 0.99, eps = 1e-8, weightDecay = 0 } = {}) {
+  constructor(parameters: Iterable<Tensor>, { lr = 1e-2, alpha = 0.99, eps = 1e-8, weightDecay = 0 } = {}) {
     checkRange('RMSprop', 'alpha', alpha, 0, 1);
     super('RMSprop', parameters, lr, 1);
     this.options = { alpha, eps, weightDecay };
   }
 
   override step(): void {
-    this.update(rmspropOp, { lr: this.lr, ...this.options });
+    this.update(rmspropOp, () => ({ lr: this.lr, ...this.options }));
   }
 }
 
 /** m and v are running means of g and g^2, corrected for their start at 0; x -= lr mhat / (sqrt(vhat) + eps) */
 export class Adam extends Optimizer {
   readonly options: { beta1: number; beta2: number; eps: number; weightDecay: number };
-  private steps = 0;
 
   constructor(parameters: Iterable<Tensor>, { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0 } = {}) {
     const [beta1, beta2] = betas;
@@ -49,7 +49,6 @@ export class Adam extends Optimizer {
   }
 
   override step(): void {
-    this.steps++;
-    this.update(adamOp, { lr: this.lr, ...this.options, step: this.steps });
+    this.update(adamOp, (step) => ({ lr: this.lr, ...this.options, step }));
   }
 }

@@ -8,10 +8,11 @@ import { keep, scope } from '../tensor/scope.ts';
 import { ALIGNMENT } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
-/** A parameter's place in the arenas, in elements. */
+/** A parameter's place in the arenas, in elements, and how often it was updated. */
 interface Slot {
   parameter: Tensor;
   offset: number;
+  steps: number;
 }
 
 /**
@@ -37,7 +38,7 @@ export abstract class Optimizer {
       if (!parameter.isLeaf || !parameter.requiresGrad) {
         throw new ShapeError(`${name}: expected leaf tensors that require gradients, got ${parameter}`);
       }
-      this.slots.push({ parameter, offset: size });
+      this.slots.push({ parameter, offset: size, steps: 0 });
       size += Math.ceil(parameter.size / ALIGNMENT) * ALIGNMENT;
     }
     this.size = size;
@@ -66,8 +67,11 @@ export abstract class Optimizer {
     for (const arena of [this.values, this.gradients, ...this.states]) arena.dispose();
   }
 
-  /** Runs an update row on (values, ...states, gradients): one dispatch, or one per run of neighbours that have a gradient. */
-  protected update<A>(op: Op<A>, attrs: A): void {
+  /**
+   * Runs an update row on (values, ...states, gradients), with what `attrs` gives for the count of the update: one
+   * dispatch, or one per run of neighbours that have a gradient and the same count.
+   */
+  protected update<A>(op: Op<A>, attrs: (step: number) => A): void {
     const { storage } = this.values.view(op.name);
     for (const { parameter } of this.slots) {
       if (parameter.view(op.name).storage !== storage) {
@@ -80,23 +84,24 @@ export abstract class Optimizer {
       scope(() => {
         const grads = ready.map(({ parameter }) => parameter.grad!);
         apply(packOp, [this.gradients, ...grads], { offsets: ready.map((slot) => slot.offset) });
-        for (const [from, to] of this.runs()) {
+        for (const slot of ready) slot.steps++;
+        for (const { from, to, steps } of this.runs()) {
           const part = (arena: Tensor) => arena.alias(op.name, { shape: [to - from], strides: [1], offset: from });
-          apply(op, [this.values, ...this.states, this.gradients].map(part), attrs);
+          apply(op, [this.values, ...this.states, this.gradients].map(part), attrs(steps));
         }
       }),
     );
   }
 
-  /** Ranges of the arenas over neighbouring parameters that have a gradient. */
-  private runs(): [number, number][] {
-    const runs: [number, number][] = [];
-    this.slots.forEach(({ parameter, offset }, i) => {
+  /** Ranges of the arenas over neighbouring parameters that have a gradient and the same count of updates. */
+  private runs(): { from: number; to: number; steps: number }[] {
+    const runs: { from: number; to: number; steps: number }[] = [];
+    this.slots.forEach(({ parameter, offset, steps }, i) => {
       if (!parameter.grad) return;
       const end = this.slots[i + 1]?.offset ?? this.size;
       const last = runs.at(-1);
-      if (last && last[1] === offset) last[1] = end;
-      else runs.push([offset, end]);
+      if (last && last.to === offset && last.steps === steps) last.to = end;
+      else runs.push({ from: offset, to: end, steps });
     });
     return runs;
   }

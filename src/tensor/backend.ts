@@ -11,7 +11,7 @@ export interface Storage {
   readonly handle: Handle;
   /** Live tensors that look at this storage. */
   references: number;
-  /** Grows with every write in place, so that the tape can tell a saved tensor that has changed since. */
+  /** New with every write in place, so that the tape can tell a saved tensor that has changed or moved since. */
   version: number;
 }
 

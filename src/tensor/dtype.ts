@@ -14,3 +14,8 @@ export const BYTES_PER_ELEMENT = 4;
 
 /** The WGSL type that holds a dtype in a storage buffer. */
 export const WGSL_TYPE: Record<DType, 'f32' | 'i32' | 'u32'> = { float32: 'f32', int32: 'i32', bool: 'u32' };
+
+/** Host values as a backend takes them: bools are 0 or 1, whatever they were made of. */
+export function toHost(values: ArrayLike<number>, dtype: DType): HostArray {
+  return dtype === 'bool' ? Uint8Array.from(values, (v) => Number(v !== 0)) : (values as HostArray);
+}

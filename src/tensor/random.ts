@@ -1,4 +1,4 @@
-// Philox4x32-10 (Salmon et al., SC'11): counter-based random bits, the same on every device (shaders/philox.wgsl).
+// Philox4x32-10 (Salmon et al., SC'11): counter-based random bits, the same on every device (shaders/dropout.wgsl).
 
 const MULTIPLIER = [0xd2511f53, 0xcd9e8d57];
 const WEYL = [0x9e3779b9, 0xbb67ae85];

@@ -51,6 +51,7 @@ export function extent({ shape, strides }: Layout): number {
 }
 
 export function checkShape(op: string, shape: Shape): void {
+  if (!Array.isArray(shape)) throw new ShapeError(`${op}: expected a shape such as [2, 3], got ${shape}`);
   for (const size of shape) {
     if (!Number.isInteger(size) || size < 0) {
       throw new ShapeError(`${op}: sizes must be whole numbers of at least 0, got ${format(shape)}`);

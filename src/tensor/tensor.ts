@@ -1,7 +1,7 @@
 // The tensor that a user holds: shape, dtype, device, gradient and lifetime. Math is added by ops/methods.ts.
 import type { Storage, View } from './backend.ts';
 import type { Device } from './device.ts';
-import type { DType, HostArray } from './dtype.ts';
+import { type DType, type HostArray, toHost } from './dtype.ts';
 import { ReleasedError, ShapeError } from './errors.ts';
 import { moveTo, Scoped } from './scope.ts';
 import { contiguousLayout, elementCount, format, isContiguous, type Layout, type Shape } from './shape.ts';
@@ -22,6 +22,10 @@ class Lease {
     if (--this.storage.references === 0) this.storage.backend.free(this.storage.handle);
   }
 }
+
+let versions = 0;
+/** @internal A version that no storage has had: storages are told apart by it, too. */
+export const nextVersion = (): number => ++versions;
 
 /** The last net: a tensor that was neither scoped nor disposed of gives its memory back when it is collected. */
 const collected = new FinalizationRegistry<Lease>((lease) => lease.release('garbage collection'));
@@ -62,7 +66,12 @@ export class Tensor extends Scoped {
   /** @internal New memory for a contiguous tensor, contents undefined. */
   static allocate(device: Device, op: string, shape: Shape, dtype: DType): Tensor {
     const { backend } = device;
-    const storage = { backend, handle: backend.allocate(op, elementCount(shape), dtype), references: 0, version: 0 };
+    const storage = {
+      backend,
+      handle: backend.allocate(op, elementCount(shape), dtype),
+      references: 0,
+      version: nextVersion(),
+    };
     return new Tensor(device, op, dtype, storage, contiguousLayout(shape));
   }
 
@@ -140,8 +149,8 @@ export class Tensor extends Scoped {
       throw new ShapeError(`assign: ${format(this.shape)} holds ${this.size} elements, got ${values.length}`);
     }
     if (!isContiguous(view)) throw new ShapeError('assign: expected a contiguous tensor');
-    view.storage.version++;
-    this.device.backend.write(view, values as HostArray);
+    view.storage.version = nextVersion();
+    this.device.backend.write(view, toHost(values, this.dtype));
     return this;
   }
 

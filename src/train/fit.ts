@@ -75,60 +75,64 @@ export async function fit(model: Module, options: FitOptions): Promise<EpochRepo
   let paused = 0;
   let images = 0;
   let step = 0;
-  for (let epoch = 1; epoch <= epochs && !signal?.aborted; epoch++) {
-    const start = performance.now();
-    const order = shuffled(data.length);
-    const totals: Counted = { loss: 0, correct: 0, count: 0 };
-    const running: Promise<Counted & { lr: number }>[] = [];
-    const report = async () => {
-      const { loss, correct, count, lr } = (await running.shift())!;
-      totals.loss += loss * count;
-      totals.correct += correct;
-      totals.count += count;
-      images += count;
-      step++;
-      const seconds = (performance.now() - began - paused) / 1000;
+  try {
+    for (let epoch = 1; epoch <= epochs && !signal?.aborted; epoch++) {
+      const start = performance.now();
+      const order = shuffled(data.length);
+      const totals: Counted = { loss: 0, correct: 0, count: 0 };
+      const running: Promise<Counted & { lr: number }>[] = [];
+      const report = async () => {
+        const { loss, correct, count, lr } = (await running.shift())!;
+        totals.loss += loss * count;
+        totals.correct += correct;
+        totals.count += count;
+        images += count;
+        step++;
+        const seconds = (performance.now() - began - paused) / 1000;
+        const before = performance.now();
+        await onStep?.({
+          step,
+          steps,
+          epoch,
+          loss,
+          lr,
+          accuracy: correct / count,
+          imagesPerSecond: images / seconds,
+          secondsLeft: (seconds / step) * (steps - step),
+        });
+        paused += performance.now() - before;
+      };
+      model.train();
+      for (let at = 0; at < data.length && !signal?.aborted; at += batchSize) {
+        const batch = data.batch(order.subarray(at, at + batchSize));
+        const progress = (step + running.length) / steps;
+        optimizer.lr = baseLr * (schedule?.(progress) ?? 1);
+        const { lr } = optimizer;
+        const counted = trainStep(model, optimizer, batch).then((result) => ({ ...result, lr }));
+        counted.catch(() => {}); // whoever awaits it hears of it; after a failure nobody awaits the rest
+        running.push(counted);
+        if (running.length > AHEAD) await report();
+      }
+      while (running.length > 0) await report();
+      if (totals.count < data.length) break;
       const before = performance.now();
-      await onStep?.({
-        step,
-        steps,
-        epoch,
-        loss,
-        lr,
-        accuracy: correct / count,
-        imagesPerSecond: images / seconds,
-        secondsLeft: (seconds / step) * (steps - step),
-      });
+      const tried = validation?.length ? await evaluate(model, validation, { signal }) : null;
+      const held = tried && tried.count === validation!.length ? tried : null;
       paused += performance.now() - before;
-    };
-    model.train();
-    for (let at = 0; at < data.length && !signal?.aborted; at += batchSize) {
-      const batch = data.batch(order.subarray(at, at + batchSize));
-      const progress = (step + running.length) / steps;
-      optimizer.lr = baseLr * (schedule?.(progress) ?? 1);
-      const { lr } = optimizer;
-      const counted = trainStep(model, optimizer, batch).then((result) => ({ ...result, lr }));
-      counted.catch(() => {}); // whoever awaits it hears of it; after a failure nobody awaits the rest
-      running.push(counted);
-      if (running.length > AHEAD) await report();
+      const result: EpochReport = {
+        epoch,
+        trainLoss: totals.loss / totals.count,
+        trainAccuracy: totals.correct / totals.count,
+        validationLoss: held?.loss ?? null,
+        validationAccuracy: held?.accuracy ?? null,
+        seconds: (performance.now() - start) / 1000,
+      };
+      history.push(result);
+      await onEpoch?.(result);
     }
-    while (running.length > 0) await report();
-    if (totals.count < data.length) break;
-    const before = performance.now();
-    const held = validation && validation.length > 0 ? await evaluate(model, validation) : null;
-    paused += performance.now() - before;
-    const result: EpochReport = {
-      epoch,
-      trainLoss: totals.loss / totals.count,
-      trainAccuracy: totals.correct / totals.count,
-      validationLoss: held?.loss ?? null,
-      validationAccuracy: held?.accuracy ?? null,
-      seconds: (performance.now() - start) / 1000,
-    };
-    history.push(result);
-    await onEpoch?.(result);
+  } finally {
+    optimizer.lr = baseLr;
   }
-  optimizer.lr = baseLr;
   return history;
 }
 
@@ -169,17 +173,20 @@ export async function predictions(logits: Tensor): Promise<number[]> {
   });
 }
 
-/** Mean loss and accuracy over a set of images, in evaluation mode. The model's mode is put back. */
+/**
+ * Mean loss and accuracy over a set of images, in evaluation mode; the model's mode is put back. A signal ends it after
+ * the batch at hand, and the means are then over the images so far, of which `count` tells.
+ */
 export async function evaluate(
   model: Module,
   data: ImageSet,
-  batchSize = EVALUATION_BATCH,
-): Promise<{ loss: number; accuracy: number }> {
+  { batchSize = EVALUATION_BATCH, signal }: { batchSize?: number; signal?: AbortSignal } = {},
+): Promise<{ loss: number; accuracy: number; count: number }> {
   const { training } = model;
   model.eval();
-  const totals = { loss: 0, correct: 0 };
+  const totals: Counted = { loss: 0, correct: 0, count: 0 };
   try {
-    for (let at = 0; at < data.length; at += batchSize) {
+    for (let at = 0; at < data.length && !signal?.aborted; at += batchSize) {
       const indices = Array.from({ length: Math.min(batchSize, data.length - at) }, (_, i) => at + i);
       const batch = data.batch(indices);
       const results = noGrad(() =>
@@ -192,9 +199,14 @@ export async function evaluate(
       const { loss, correct, count: n } = await count(results.loss, results.logits, batch.y);
       totals.loss += loss * n;
       totals.correct += correct;
+      totals.count += n;
+      await turn();
     }
   } finally {
     model.train(training);
   }
-  return { loss: totals.loss / data.length, accuracy: totals.correct / data.length };
+  return { loss: totals.loss / totals.count, accuracy: totals.correct / totals.count, count: totals.count };
 }
+
+/** Gives the event loop a turn: on the CPU device nothing else does, and Ctrl-C or a button would wait. */
+const turn = () => new Promise<void>((resolve) => setTimeout(resolve));

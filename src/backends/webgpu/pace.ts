@@ -4,6 +4,8 @@
 const SLEPT = 0.8;
 /** Weight of the latest observation in the running mean. */
 const FRESH = 0.3;
+/** Milliseconds within which a promise counts as kept already. */
+const AT_ONCE = 0.5;
 /** Kinds of stretches that are remembered. */
 const MAX_KINDS = 256;
 
@@ -48,13 +50,15 @@ export class Pace {
     return Math.max(0, SLEPT * (expected - now));
   }
 
-  /** Notes that the read came back. */
-  finish(stretch: Stretch, now: number): void {
+  /** Notes that the read came back, and when it had been asked for: at once means that the guess was too long. */
+  finish(stretch: Stretch, asked: number, now: number): void {
     const at = this.underWay.indexOf(stretch);
     if (at < 0) return;
     if (at === 0) {
       const observed = now - this.since;
-      const mean = stretch.expected === 0 ? observed : (1 - FRESH) * stretch.expected + FRESH * observed;
+      const { expected } = stretch;
+      const late = now - asked < AT_ONCE;
+      const mean = expected === 0 ? observed : late ? expected / 2 : (1 - FRESH) * expected + FRESH * observed;
       if (this.means.size >= MAX_KINDS) this.means.clear();
       this.means.set(stretch.kind, mean);
     }

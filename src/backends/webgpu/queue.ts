@@ -102,8 +102,9 @@ export class Queue {
     const staging = await Promise.race([copied, this.stopped()]);
     try {
       if (stretch) await sleep(this.pace!.sleep(stretch, performance.now()));
+      const asked = performance.now();
       await staging.mapAsync(GPUMapMode.READ, 0, size);
-      if (stretch) this.pace!.finish(stretch, performance.now());
+      if (stretch) this.pace!.finish(stretch, asked, performance.now());
     } catch (error) {
       this.fail(new DeviceError(`the device was lost or destroyed: ${(error as Error).message}`));
     }
@@ -151,26 +152,31 @@ export class Queue {
   private pump(): void {
     if (this.failure) this.waiting.length = 0;
     let done = 0;
-    for (; done < this.waiting.length; done++) {
-      const command = this.waiting[done];
-      if ('run' in command) {
-        command.run();
-      } else if (command.pipeline.ready) {
-        this.encode(command);
-      } else {
-        const { op, pipeline } = command;
-        this.pumping = pipeline.compiled
-          .catch((error: Error) =>
-            this.fail(Object.assign(error as DeviceError, { message: `${op}: ${error.message}` })),
-          )
-          .then(() => {
-            this.pumping = null;
-            this.pump();
-          });
-        break;
+    try {
+      for (const command of this.waiting) {
+        if ('pipeline' in command && !command.pipeline.ready) {
+          this.pumping = this.afterCompiling(command);
+          break;
+        }
+        done++; // before it runs: what throws must not run again
+        if ('run' in command) command.run();
+        else this.encode(command);
       }
+    } finally {
+      this.waiting.splice(0, done);
     }
-    this.waiting.splice(0, done);
+  }
+
+  /** Goes on when the command's pipeline is ready, or gives up when it cannot be. */
+  private async afterCompiling({ op, pipeline }: DispatchCommand): Promise<void> {
+    try {
+      await pipeline.compiled;
+    } catch (error) {
+      const { message } = error as Error;
+      this.fail(Object.assign(error as DeviceError, { message: `${op}: ${message}` }));
+    }
+    this.pumping = null;
+    this.pump();
   }
 
   private encode({ op, pipeline, group, params, workgroups }: DispatchCommand): void {

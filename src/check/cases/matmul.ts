@@ -110,15 +110,19 @@ const many = [
   product('more batches than workgroups in one dimension', [65_537, 1, 2], [2, 1]),
 ].map((item): Case => ({ ...item, gradients: 'none', large: true }));
 
-const long: Case = {
-  op: 'matmul',
-  title: 'a long sum of products',
-  inputs: [between(0, 1, [2, 5003]), between(0, 1, [5003, 3])],
-  run: matmul,
-  gradients: 'compare',
-  // One thread adds up all 5003 products in turn, so roundings of the sum add up too.
-  tolerance: { forward: 1e-5 },
-};
+/** Sums of many products, which are cut into chunks where the outputs are few. */
+const long = [
+  {
+    ...product('a long sum of products', [2, 5003], [5003, 3]),
+    inputs: [between(0, 1, [2, 5003]), between(0, 1, [5003, 3])],
+  },
+  product('a long sum, batched', [3, 2, 4099], [4099, 2]),
+  {
+    ...product('a dot product', [1, 262_147], [262_147, 1]),
+    inputs: [between(0, 1, [1, 262_147]), between(0, 1, [262_147, 1])],
+    large: true,
+  },
+].map((item): Case => ({ ...item, gradients: 'compare' }));
 
 const refused: Case[] = [
   refusal(
@@ -173,6 +177,6 @@ export const cases = family({ forward: 2e-6, gradient: 2e-6 }, [
   ...layers,
   special,
   ...many,
-  long,
+  ...long,
   ...refused,
 ]);

@@ -74,6 +74,13 @@ const reduction = (op: string, run: Reduce, domain: (shape: Shape) => Input): Ca
 /** Sums over nothing are 0, means NaN, which leaves no difference to take. */
 const empty = (op: string, run: Reduce): Case[] => [
   { op, title: 'over no elements', inputs: [normal([3, 0])], run: (x) => [run(x, 1), run(x)], gradients: 'compare' },
+  {
+    op,
+    title: 'over an empty dim and one that is not',
+    inputs: [normal([0, 2, 3])],
+    run: (x) => run(x, [0, 2]),
+    gradients: 'compare',
+  },
   { op, title: 'no outputs', inputs: [normal([0, 3])], run: (x) => run(x, 1) },
 ];
 
