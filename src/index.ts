@@ -4,6 +4,7 @@ import './ops/methods.ts';
 
 export { type BackwardOptions, grad, gradEnabled, noGrad } from './autograd/tape.ts';
 export { type InitOptions, init } from './backends/init.ts';
+export { type GradcheckOptions, type GradcheckReport, gradcheck } from './check/gradcheck.ts';
 export { type Batch, ImageSet } from './data/images.ts';
 export { MNIST_FILES, type Mnist, mnistFrom, parseIdx } from './data/mnist.ts';
 export { decodeSafetensors, encodeSafetensors } from './io/safetensors.ts';

@@ -100,6 +100,17 @@ describe('commands', () => {
   });
 });
 
+test('figures come with commands that are tried, and none is left open', () => {
+  const section = readme.match(/^## Figures$(.*?)^## /ms)![1];
+  const rows = section.split('\n').filter((line) => line.startsWith('| `'));
+  expect(rows.length).toBeGreaterThan(0);
+  for (const row of rows) {
+    const [, command, , ...figures] = row.split('|').map((cell) => cell.trim().replaceAll('`', ''));
+    expect([command, `npm ci && ${command}`].some((line) => line in commands)).toBe(true);
+    for (const figure of figures.slice(0, 2)) expect(figure).toMatch(/^[\d:,.]+( (%|s|min))?$/);
+  }
+});
+
 describe('examples', () => {
   const [node, gradcheck, ...otherScripts] = examples('js');
   const [page, ...otherPages] = examples('html');
