@@ -3,7 +3,6 @@ import {
   type Batch,
   evaluate,
   fit,
-  type ImageSet,
   type Mnist,
   manualSeed,
   type nn,
@@ -100,18 +99,9 @@ export class Run {
         if (!this.stopped) watcher.onValidation(validationAccuracy!);
       },
     });
-    if (!this.stopped) await this.test(test, watcher);
-  }
-
-  /** Accuracy on the test set, in parts, so that stop() need not wait for all of them. */
-  private async test(test: ImageSet, watcher: Watcher): Promise<void> {
-    let right = 0;
-    for (let at = 0; at < test.length; at += SAMPLE) {
-      const part = test.slice(at, Math.min(at + SAMPLE, test.length));
-      right += (await evaluate(this.model, part)).accuracy * part.length;
-      if (this.stopped) return;
-    }
-    watcher.onTest(right / test.length);
+    if (this.stopped) return;
+    const { accuracy, count } = await evaluate(this.model, test, { signal });
+    if (!this.stopped && count === test.length) watcher.onTest(accuracy);
   }
 
   pause(): void {

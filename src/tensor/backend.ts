@@ -105,8 +105,6 @@ export interface Backend {
   read(view: View): Promise<HostArray>;
   run(kernel: Kernel, inputs: View[], outputs: View[], attrs: unknown): void;
   free(handle: Handle): void;
-  /** Hands queued work to the device, without waiting for it. */
-  flush(): void;
   memory(): MemoryUse;
   destroy(): void;
 }

@@ -77,7 +77,7 @@ export function randomWords(stream: Stream, n: number, use: (i: number, word: nu
 }
 
 /** A random word as a float in [0, 1), a multiple of 2^-24: exact in float32. */
-export const toUnit = (word: number) => (word >>> 8) * 2 ** -24;
+const toUnit = (word: number) => (word >>> 8) * 2 ** -24;
 
 /** n uniform numbers in [0, 1). */
 export function uniform(n: number, stream: Stream = nextStream()): Float64Array {

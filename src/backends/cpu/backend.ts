@@ -37,8 +37,6 @@ class CpuBackend implements Backend {
     this.bytes -= (handle as HostArray).byteLength;
   }
 
-  flush(): void {}
-
   memory() {
     return { bytes: this.bytes, reserved: this.bytes };
   }

@@ -83,10 +83,6 @@ export class WebGpuBackend implements Backend {
     if (this.pool.bloated) this.trim();
   }
 
-  flush(): void {
-    this.queue.flush();
-  }
-
   memory() {
     return { bytes: this.pool.bytes, reserved: this.pool.reserved };
   }

@@ -19,7 +19,7 @@ const SPARE_FACTOR = 2;
 const SPARE_FLOOR = 256 * 2 ** 20;
 
 /** The size class of a request: multiples of 256 bytes, then steps of an eighth, so that sizes repeat. */
-export function sizeClass(bytes: number): number {
+function sizeClass(bytes: number): number {
   const needed = Math.max(256, Math.ceil(bytes / 256) * 256);
   const step = Math.max(256, 2 ** (Math.floor(Math.log2(needed)) - 3));
   return Math.ceil(needed / step) * step;

@@ -125,11 +125,6 @@ export class Queue {
     });
   }
 
-  /** Hands what is encoded to the device. */
-  flush(): void {
-    this.after(() => {});
-  }
-
   /** Waits for error reports on all that was submitted; throws the first error. */
   private async settle(): Promise<void> {
     await Promise.all(this.reports);
