@@ -1,11 +1,12 @@
 // loss[i] = top[i] + rest[i] - x[i, label[i]], top[i] = max over j of x[i, j], rest[i] = log(sum over j of
 // exp(x[i, j] - top[i])): one workgroup per row.
 //
-// Memory: x is [rows, classes], contiguous. Preamble: WG threads. A label out of range makes the loss NaN, and so does a
-// logit that is NaN.
+// Memory: x is [rows, classes], contiguous. Preamble: WG threads, `fn fail`. A label out of range is a fault and makes the
+// loss NaN, as a logit does that is NaN.
 struct Params {
   rows: u32,
   classes: u32,
+  call: u32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
@@ -13,7 +14,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> loss: array<f32>;
 @group(0) @binding(3) var<storage, read_write> top: array<f32>;
 @group(0) @binding(4) var<storage, read_write> rest: array<f32>;
-@group(0) @binding(5) var<uniform> params: Params;
+@group(0) @binding(6) var<uniform> params: Params;
 
 var<workgroup> lane: array<f32, WG>;
 var<private> nanBits: u32 = 0x7fc00000u;
@@ -66,6 +67,7 @@ fn main(
       loss[row] = logTotal + (largest - x[base + u32(label)]);
     } else {
       loss[row] = bitcast<f32>(nanBits);
+      fail(params.call, label);
     }
   }
 }

@@ -25,7 +25,7 @@ export {
 } from './tensor/creation.ts';
 export { Device, type DeviceInfo, defaultDevice, memory, setDefaultDevice } from './tensor/device.ts';
 export type { DType, HostArray } from './tensor/dtype.ts';
-export { DeviceError, ReleasedError, ShaderError, ShapeError } from './tensor/errors.ts';
+export { DeviceError, IndexError, ReleasedError, ShaderError, ShapeError } from './tensor/errors.ts';
 export { manualSeed, randomState, setRandomState } from './tensor/random.ts';
 export { keep, scope } from './tensor/scope.ts';
 export type { Shape } from './tensor/shape.ts';

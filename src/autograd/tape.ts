@@ -1,8 +1,9 @@
 // The tape: apply checks, runs and records an op; backward walks the record from the last op to the first.
 import type { Device } from '../tensor/device.ts';
+import { isFloat } from '../tensor/dtype.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import { currentScope, moveTo, scope } from '../tensor/scope.ts';
-import { format, isPlain, sameShape } from '../tensor/shape.ts';
+import { checkRank, format, isPlain, sameShape } from '../tensor/shape.ts';
 import { nextVersion, Tensor } from '../tensor/tensor.ts';
 import { type Op, opNamed, type Recorded, type ViewOp } from './op.ts';
 
@@ -40,7 +41,7 @@ function withRecording<T>(on: boolean, fn: () => T): T {
   }
 }
 
-const wantsGrad = (x: Tensor) => x.requiresGrad && x.dtype === 'float32';
+const wantsGrad = (x: Tensor) => x.requiresGrad && isFloat(x.dtype);
 
 function commonDevice(op: string, inputs: Tensor[]): Device {
   const { device } = inputs[0];
@@ -57,7 +58,7 @@ function record(op: Op | ViewOp, inputs: Tensor[], outputs: Tensor[], attrs: unk
   const versions = [...inputs, ...outputs].map((t) => t.view(op.name).storage.version);
   const node: Node = { id: nextId++, op, inputs, outputs, attrs, needs, versions };
   for (const out of outputs) {
-    if (out.dtype !== 'float32') continue;
+    if (!isFloat(out.dtype)) continue;
     out.requiresGrad = true;
     out.history = node;
   }
@@ -68,6 +69,7 @@ export function apply<A>(op: Op<A>, inputs: Tensor[], attrs: A): Tensor[] {
   const device = commonDevice(op.name, inputs);
   const views = inputs.map((x) => x.view(op.name));
   const specs = op.outputs(views, attrs);
+  for (const { shape } of specs) checkRank(op.name, shape);
   const mutates = op.mutates ?? 0;
   if (mutates > 0 && recording && inputs.some((x) => x.history !== null)) {
     throw new ShapeError(`${op.name}: works in place, on tensors outside the tape; call it in noGrad`);
@@ -92,7 +94,7 @@ export function apply<A>(op: Op<A>, inputs: Tensor[], attrs: A): Tensor[] {
 
 /** Applies a row that only looks at its input differently. Copies where no strides can express it. */
 export function applyView<A>(op: ViewOp<A>, input: Tensor, attrs: A): Tensor {
-  op.outputShape(input.shape, attrs);
+  checkRank(op.name, op.outputShape(input.shape, attrs));
   const layout = op.view(input.view(op.name), attrs);
   if (!layout) return applyView(op, apply(opNamed('contiguous'), [input], {})[0], attrs);
   const out = input.alias(op.name, layout);
@@ -198,7 +200,9 @@ function seedFor(op: string, root: Tensor, gradient?: Tensor): Tensor {
     if (!sameShape(gradient.shape, root.shape)) {
       throw new ShapeError(`${op}: expected a gradient ${format(root.shape)}, got ${format(gradient.shape)}`);
     }
-    if (gradient.dtype !== 'float32') throw new ShapeError(`${op}: expected a float32 gradient, got ${gradient.dtype}`);
+    if (gradient.dtype !== root.dtype) {
+      throw new ShapeError(`${op}: expected a ${root.dtype} gradient, got ${gradient.dtype}`);
+    }
     commonDevice(op, [root, gradient]);
     return gradient;
   }

@@ -4,10 +4,12 @@ import type { Input } from './values.ts';
 
 export type Run = (...inputs: Tensor[]) => Tensor | Tensor[];
 
-/** Largest |gpu - cpu| / max |cpu| of a tensor that passes, for outputs and for gradients. */
 export interface Tolerance {
+  /** Largest |gpu - cpu| / max |cpu| of a tensor that passes, for outputs and for gradients. */
   forward: number;
   gradient: number;
+  /** Largest |gpu - cpu| of an element of an output, in units of float32's last place at the right value. Default: any. */
+  ulp?: number;
 }
 
 export interface Case {
@@ -27,6 +29,13 @@ export interface Case {
   large?: boolean;
   /** What the CPU runs instead: an easier way to the same values, where `run` is too much for it or it refuses the inputs. */
   reference?: Run;
+  /**
+   * What is wrong is in the data: on the CPU the call must throw an error with this message, on a GPU the next read, and
+   * the one after it must be well again.
+   */
+  faults?: RegExp;
+  /** A feature that the adapter needs. Where it lacks it, the call must be refused by this name, before it takes any memory. */
+  needs?: 'shader-f16';
   /** The call must throw an error with this message, before it takes any memory. */
   refuses?: RegExp;
 }

@@ -1,6 +1,7 @@
 // How far a device's values are from the reference: the error measure of the kernel check.
 
 import type { DType, HostArray } from '../tensor/dtype.ts';
+import { fromHalf, toHalf } from '../tensor/half.ts';
 import { format, type Shape, sameShape } from '../tensor/shape.ts';
 import { coordinatesOf } from './gradcheck.ts';
 
@@ -14,9 +15,14 @@ export interface Result {
 export interface Comparison {
   /** max |actual - expected| / max |expected|; infinite where NaN, infinities or shapes differ. */
   error: number;
+  /** max |actual - expected| of an element in units of float32's last place at the right value; null for other dtypes. */
+  ulp: number | null;
   /** The element farthest off, in words. */
   detail: string;
 }
+
+/** The distance of float32 numbers around a value: 2^-23 of the power of two below it, 2^-149 at the least. */
+const lastPlace = (value: number) => 2 ** Math.max(Math.floor(Math.log2(Math.abs(value))) - 23, -149);
 
 /**
  * Compares with the float64 reference. The largest value of the tensor is the yardstick: float32 sums and products owe
@@ -26,20 +32,23 @@ export interface Comparison {
 export function compareResults(actual: Result, expected: Result): Comparison {
   if (!sameShape(actual.shape, expected.shape) || actual.dtype !== expected.dtype) {
     const [got, wanted] = [actual, expected].map(({ dtype, shape }) => `${dtype} ${format(shape)}`);
-    return { error: Number.POSITIVE_INFINITY, detail: `expected ${wanted}, got ${got}` };
+    return { error: Number.POSITIVE_INFINITY, ulp: null, detail: `expected ${wanted}, got ${got}` };
   }
-  const isFloat = expected.dtype === 'float32';
+  const isFloat = expected.dtype === 'float32' || expected.dtype === 'float16';
+  const round = expected.dtype === 'float16' ? (v: number) => fromHalf(toHalf(v)) : Math.fround;
   let worst = -1;
   let gap = 0;
   let scale = 0;
+  let ulp = 0;
   for (let i = 0; i < expected.data.length; i++) {
     const [value, wanted] = [actual.data[i], expected.data[i]];
     let here: number;
-    if (isFloat && Number.isFinite(Math.fround(wanted))) {
+    if (isFloat && Number.isFinite(round(wanted))) {
       scale = Math.max(scale, Math.abs(wanted));
       here = Math.abs(value - wanted);
+      ulp = Math.max(ulp, here / lastPlace(wanted));
     } else {
-      here = Object.is(value, isFloat ? Math.fround(wanted) : wanted) ? 0 : Number.POSITIVE_INFINITY;
+      here = Object.is(value, isFloat ? round(wanted) : wanted) ? 0 : Number.POSITIVE_INFINITY;
     }
     // A NaN where a number belongs makes `here` NaN, which is not `<= gap` either.
     if (here <= gap) continue;
@@ -47,8 +56,9 @@ export function compareResults(actual: Result, expected: Result): Comparison {
     worst = i;
     if (gap === Number.POSITIVE_INFINITY) break;
   }
-  if (worst < 0) return { error: 0, detail: '' };
+  const places = expected.dtype === 'float32' ? ulp : null;
+  if (worst < 0) return { error: 0, ulp: places, detail: '' };
   const at = coordinatesOf(worst, expected.shape);
   const detail = `${format(expected.shape)} at [${at}]: expected ${expected.data[worst]}, got ${actual.data[worst]}`;
-  return { error: gap / scale, detail };
+  return { error: gap / scale, ulp: places, detail };
 }

@@ -1,9 +1,11 @@
 // Runs one case on one device: its outputs, its gradients, and what it leaves in memory.
 import { grad } from '../autograd/tape.ts';
+import { zeros } from '../tensor/creation.ts';
 import { type Device, memory } from '../tensor/device.ts';
-import type { HostArray } from '../tensor/dtype.ts';
+import { type HostArray, isFloat as hasGradients } from '../tensor/dtype.ts';
+import { IndexError } from '../tensor/errors.ts';
 import { randomState, setRandomState } from '../tensor/random.ts';
-import { scope } from '../tensor/scope.ts';
+import { keep, scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Case, Run } from './case.ts';
 import type { Result } from './compare.ts';
@@ -35,7 +37,7 @@ function withFixedRandomness<T>(work: () => T): T {
   }
 }
 
-const isFloat = (x: Tensor) => x.dtype === 'float32';
+const isFloat = (x: Tensor) => hasGradients(x.dtype);
 const carriesGradient = (x: Tensor) => isFloat(x) && x.requiresGrad;
 
 /**
@@ -48,7 +50,7 @@ export function evaluate(item: Case, run: Run, host: HostTensor[], device: Devic
     scope(() => {
       const inputs = host.map((x) => place(x, device));
       const outputs = [run(...inputs)].flat();
-      const seeds = outputs.filter(carriesGradient).map(({ shape }, i) => direction(shape, i));
+      const seeds = outputs.filter(carriesGradient).map(({ shape, dtype }, i) => ({ ...direction(shape, i), dtype }));
       const gradients = item.gradients === 'none' ? [] : gradientsOf(outputs, inputs, seeds);
       return { outputs: outputs.map(read), seeds, gradients: gradients.map((g) => g && read(g)) };
     }),
@@ -99,8 +101,37 @@ export function gradcheckCase(
   }));
 }
 
+/** What is wrong with how bad data is told, or null: at once on the CPU, by the next read and by no other on a GPU. */
+export async function dataFault(item: Case, device: Device): Promise<string | null> {
+  const faults = item.faults!;
+  const host = inputsOf(item);
+  const words = async () => {
+    try {
+      await evaluate({ ...item, gradients: 'none' }, item.run, host, device);
+      return null;
+    } catch (error) {
+      return error instanceof IndexError ? error.message : `no IndexError: ${(error as Error).message}`;
+    }
+  };
+  const message = await words();
+  if (message === null) return `expected an error like ${faults}, got none`;
+  if (!faults.test(message)) return `expected an error like ${faults}, got: ${message}`;
+  const fault = await readFault(device);
+  return fault && `the next read but one rejects, too: ${fault.message}`;
+}
+
+/** What a read of a device rejects with that has nothing else to do; null where it does not. */
+export async function readFault(device: Device): Promise<Error | null> {
+  const probe = keep(zeros([1], { device }));
+  return probe
+    .data()
+    .then(() => null)
+    .catch((error: Error) => error)
+    .finally(() => probe.dispose());
+}
+
 /** What is wrong with how a case is refused, or null: it must throw the right words, and take no memory before. */
-export function refusalFault(item: Case, device: Device): string | null {
+export function refusalFault(item: Case, device: Device, refuses: RegExp): string | null {
   return scope(() => {
     const inputs = inputsOf(item).map((x) => place(x, device));
     const before = memory(device).bytes;
@@ -111,8 +142,8 @@ export function refusalFault(item: Case, device: Device): string | null {
       message = (error as Error).message;
     }
     const taken = memory(device).bytes - before;
-    if (message === null) return `expected an error like ${item.refuses}, got none`;
-    if (!item.refuses!.test(message)) return `expected an error like ${item.refuses}, got: ${message}`;
+    if (message === null) return `expected an error like ${refuses}, got none`;
+    if (!refuses.test(message)) return `expected an error like ${refuses}, got: ${message}`;
     return taken === 0 ? null : `took ${taken} bytes before it threw: ${message}`;
   });
 }

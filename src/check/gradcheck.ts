@@ -1,7 +1,7 @@
 // gradcheck: the tape's gradients against centered differences, in float64 on the CPU.
 import { grad } from '../autograd/tape.ts';
 import { cpuDevice } from '../backends/cpu/backend.ts';
-import type { HostArray } from '../tensor/dtype.ts';
+import { type HostArray, isFloat } from '../tensor/dtype.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import { randomState, type Stream, setRandomState, shuffled } from '../tensor/random.ts';
 import { scope } from '../tensor/scope.ts';
@@ -72,7 +72,7 @@ export async function gradcheck(
     data: await x.data(),
     shape: x.shape,
     dtype: x.dtype,
-    requiresGrad: x.dtype === 'float32' && (x.requiresGrad || !marked),
+    requiresGrad: isFloat(x.dtype) && (x.requiresGrad || !marked),
   }));
   return checkGradients(fn, await Promise.all(copies), options);
 }
@@ -85,7 +85,7 @@ export function checkGradients(
 ): GradcheckReport {
   if (!inputs.some((x) => x.requiresGrad)) {
     const given = inputs.map(({ dtype, shape }) => `${dtype} ${format(shape)}`).join(', ') || 'none';
-    throw new ShapeError(`gradcheck: expected at least one float32 input, got ${given}`);
+    throw new ShapeError(`gradcheck: expected at least one input of floats, got ${given}`);
   }
   const cpu = cpuDevice();
   const state = randomState();
@@ -118,15 +118,19 @@ function floatOutputs(result: unknown): Tensor[] {
       throw new TypeError(`gradcheck: expected the function to return a tensor, got ${x === null ? 'null' : typeof x}`);
     }
   }
-  const floats = list.filter((x) => x.dtype === 'float32');
-  if (floats.length === 0) throw new ShapeError('gradcheck: expected the function to return a float32 tensor');
+  const floats = list.filter((x) => isFloat(x.dtype));
+  if (floats.length === 0) throw new ShapeError('gradcheck: expected the function to return a tensor of floats');
   return floats;
 }
 
 /** The weights of the outputs, and the gradient by the tape for each input; zeros where none arrives. */
 function analytic(outputs: Tensor[], inputs: Tensor[]) {
   const scalar = outputs.length === 1 && outputs[0].rank === 0;
-  const directions = outputs.map(({ shape }, i) => ({ ...direction(shape, i), ...(scalar && { data: [1] }) }));
+  const directions = outputs.map(({ shape, dtype }, i) => ({
+    ...direction(shape, i),
+    dtype,
+    ...(scalar && { data: [1] }),
+  }));
   const weights = directions.map(({ data }) => data as HostArray);
   const reached = outputs.flatMap((out, i) => (out.requiresGrad ? [i] : []));
   const seeds = reached.map((i) => place({ ...directions[i], data: weights[i] }, outputs[i].device));

@@ -1,7 +1,6 @@
 // The kernel check: every op on this very device against float64, and the float64 gradients against differences.
 import { allOps } from '../autograd/op.ts';
 import { cpuDevice } from '../backends/cpu/backend.ts';
-import { zeros } from '../tensor/creation.ts';
 import type { Device } from '../tensor/device.ts';
 import { DeviceError } from '../tensor/errors.ts';
 import { format } from '../tensor/shape.ts';
@@ -9,7 +8,7 @@ import type { Case, Tolerance } from './case.ts';
 import { cases as allCases } from './cases/index.ts';
 import { compareResults, type Result } from './compare.ts';
 import { Coverage } from './coverage.ts';
-import { type Evaluation, evaluate, gradcheckCase, inputsOf, refusalFault } from './evaluate.ts';
+import { dataFault, type Evaluation, evaluate, gradcheckCase, inputsOf, readFault, refusalFault } from './evaluate.ts';
 import type { KernelReport, OpReport } from './report.ts';
 import type { HostTensor } from './values.ts';
 
@@ -60,7 +59,8 @@ export async function kernelCheck(
       if (broken) fail(row, '', 'not run, since the device failed before');
       else if (mine.length === 0) fail(row, '', 'has no case');
       else broken = await checkOp(row, mine, device);
-      const runs = allOps().some((op) => op.name === name && 'plan' in op);
+      const runs =
+        allOps().some((op) => op.name === name && 'plan' in op) && mine.some((item) => !refusalOf(item, device));
       if (row.passed && coverage.watching && runs && !coverage.ops.has(name)) fail(row, '', 'no case of it runs it');
       rows.push(row);
       onProgress?.(row, rows.length, names.length);
@@ -84,6 +84,7 @@ const emptyRow = (op: string): OpReport => ({
   forwardError: null,
   gradientError: null,
   gradcheckError: null,
+  forwardUlp: null,
   failures: [],
   passed: true,
 });
@@ -104,13 +105,14 @@ async function checkOp(row: OpReport, cases: Case[], device: Device): Promise<bo
     const shapes = inputs.map(({ shape }) => format(shape)).join('');
     if (!row.shapes.includes(shapes)) row.shapes.push(shapes);
     row.cases++;
-    const actual = item.refuses ? null : attempt(() => evaluate(item, item.run, inputs, device));
-    return { item, inputs, actual };
+    const refuses = refusalOf(item, device);
+    const actual = refuses || item.faults ? null : attempt(() => evaluate(item, item.run, inputs, device));
+    return { item, inputs, refuses, actual };
   });
-  for (const { item, inputs, actual } of underWay) {
+  for (const { item, inputs, refuses, actual } of underWay) {
     try {
       if (!actual) {
-        const fault = refusalFault(item, device);
+        const fault = refuses ? refusalFault(item, device, refuses) : await dataFault(item, device);
         if (fault) fail(row, item.title, fault);
         continue;
       }
@@ -119,22 +121,16 @@ async function checkOp(row: OpReport, cases: Case[], device: Device): Promise<bo
       compareCase(row, item, await actual, expected);
     } catch (error) {
       fail(row, item.title, (error as Error).message);
-      if (error instanceof DeviceError && (await isBroken(device))) return true;
+      if (error instanceof DeviceError && (await readFault(device))) return true;
     }
   }
   return false;
 }
 
-async function isBroken(device: Device): Promise<boolean> {
-  const probe = zeros([1], { device });
-  try {
-    await probe.data();
-    return false;
-  } catch {
-    return true;
-  } finally {
-    probe.dispose();
-  }
+/** The words with which a device must refuse a case; null where it must do it. */
+function refusalOf({ refuses, needs }: Case, { kind, info }: Device): RegExp | null {
+  if (refuses) return refuses;
+  return needs && kind === 'webgpu' && !info.features?.includes(needs) ? new RegExp(needs) : null;
 }
 
 /** Makes a promise of what `work` throws at once, too; its rejection may wait until somebody asks. */
@@ -154,7 +150,7 @@ function checkDerivatives(row: OpReport, item: Case, inputs: HostTensor[], { see
 }
 
 function compareCase(row: OpReport, item: Case, actual: Evaluation, expected: Evaluation): void {
-  const { forward, gradient } = { ...TOLERANCE, ...item.tolerance };
+  const { forward, gradient, ulp: places = Number.POSITIVE_INFINITY } = { ...TOLERANCE, ...item.tolerance };
   const compare = (what: string, a: Result | null, b: Result | null, limit: number): number => {
     if (!a && !b) return 0;
     if (!a || !b) {
@@ -166,7 +162,13 @@ function compareCase(row: OpReport, item: Case, actual: Evaluation, expected: Ev
     return error;
   };
   expected.outputs.forEach((output, k) => {
-    row.forwardError = worse(row.forwardError, compare(`output ${k}`, actual.outputs[k] ?? null, output, forward));
+    const result = actual.outputs[k] ?? null;
+    row.forwardError = worse(row.forwardError, compare(`output ${k}`, result, output, forward));
+    const ulp = result && compareResults(result, output).ulp;
+    if (ulp === null) return;
+    row.forwardUlp = worse(row.forwardUlp, ulp);
+    if (ulp > places)
+      fail(row, item.title, `output ${k}: off by ${ulp.toFixed(1)} units of the last place > ${places}`);
   });
   expected.gradients.forEach((g, k) => {
     const error = compare(`gradient of float input ${k}`, actual.gradients[k] ?? null, g, gradient);

@@ -14,6 +14,8 @@ export interface OpReport {
   /** Worst max |gpu - cpu| / max |cpu| of an output, of a gradient; null where none was compared. */
   forwardError: number | null;
   gradientError: number | null;
+  /** Worst |gpu - cpu| of an element of an output, in units of float32's last place; null where none was compared. */
+  forwardUlp: number | null;
   /** Worst relative error of the CPU's first and second derivatives against differences; null where none was taken. */
   gradcheckError: number | null;
   failures: Failure[];

@@ -2,10 +2,10 @@
 import { define, type Op, type Recorded } from '../autograd/op.ts';
 import { apply } from '../autograd/tape.ts';
 import type { CpuArray, Plan, Spec, TypedLayout } from '../tensor/backend.ts';
-import { type DType, WGSL_TYPE } from '../tensor/dtype.ts';
+import { type DType, FLOATS, isFloat, WGSL_TYPE } from '../tensor/dtype.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import { gather } from '../tensor/gather.ts';
-import { broadcastShapes, contiguousLayout, expandLayout, type Shape } from '../tensor/shape.ts';
+import { broadcastShapes, contiguousLayout, elementCount, expandLayout, type Shape } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { sumTo } from './broadcast.ts';
 import { NAMES, planElementwise } from './elementwise-plan.ts';
@@ -38,11 +38,13 @@ export interface ElementwiseRow {
   name: string;
   /** The float64 function of the inputs, then the scalars. */
   cpu: (...values: number[]) => number;
+  /** Which side of its kinks an element is on, as a number, where the function has any: gradcheck tells kinks by it. */
+  branch?: (...values: number[]) => number;
   /** A WGSL expression in x, y, z and the scalars a, b, c. NaN is told by isNan(x): compilers may take x != x for false. */
   wgsl: string;
   /** d out / d input times g, before sums over broadcast dims; null where an input has no gradient. */
   vjp: (((d: Derivative) => Tensor) | null)[];
-  /** Dtypes that the inputs may have; they must agree, but for the first of `where`. Default: float32. */
+  /** Dtypes that the inputs may have; they must agree, but for the first of `where`. Default: floats. */
   dtypes?: DType[][];
   /** Dtype of the output. Default: that of the inputs, but for the first of `where`; float32 where those are numbers. */
   out?: DType;
@@ -54,7 +56,8 @@ export function elementwise(row: ElementwiseRow): (operands: Operand[], scalars?
     name: row.name,
     outputs: (inputs, attrs) => [outputOf(row, inputs, operandsOf(inputs, attrs))],
     strided: (inputs) => inputs.map(() => true),
-    cpu: (inputs, [out], attrs) => compute(row, inputs, out, attrs),
+    cpu: (inputs, [out], attrs) => compute(row.cpu, inputs, out, attrs),
+    winners: row.branch && ((inputs, [{ shape }], attrs) => branches(row.branch!, inputs, shape, attrs)),
     plan: (inputs, [out], attrs) => plan(row, inputs, out, attrs),
     vjp: row.vjp.some((d) => d) ? ([g], call) => derivatives(row, g!, call) : null,
   });
@@ -77,7 +80,7 @@ function outputOf(row: ElementwiseRow, inputs: Spec[], operands: (number | null)
   operands.forEach((value, i) => {
     if (value !== null) return;
     const { dtype } = inputs[next++];
-    const allowed = row.dtypes?.[i] ?? ['float32'];
+    const allowed = row.dtypes?.[i] ?? FLOATS;
     if (!allowed.includes(dtype)) {
       throw new ShapeError(`${row.name}: expected ${NAMES[i]} of dtype ${allowed.join(' or ')}, got ${dtype}`);
     }
@@ -95,7 +98,7 @@ function outputOf(row: ElementwiseRow, inputs: Spec[], operands: (number | null)
   };
 }
 
-function compute(row: ElementwiseRow, inputs: CpuArray[], out: CpuArray, attrs: ElementwiseAttrs): void {
+function compute(f: ElementwiseRow['cpu'], inputs: CpuArray[], out: CpuArray, attrs: ElementwiseAttrs): void {
   const operands = operandsOf(inputs, attrs);
   const { scalars = [] } = attrs;
   let next = 0;
@@ -106,8 +109,14 @@ function compute(row: ElementwiseRow, inputs: CpuArray[], out: CpuArray, attrs: 
       const v = values[k];
       args[k] = typeof v === 'number' ? v : v[i];
     }
-    out.data[i] = Number(row.cpu(...args));
+    out.data[i] = Number(f(...args));
   }
+}
+
+function branches(f: ElementwiseRow['cpu'], inputs: CpuArray[], shape: Shape, attrs: ElementwiseAttrs): Int32Array {
+  const data = new Int32Array(elementCount(shape));
+  compute(f, inputs, { data, shape }, attrs);
+  return data;
 }
 
 const broadcast = ({ data, shape }: CpuArray, to: Shape) => gather(data, expandLayout(contiguousLayout(shape), to));
@@ -124,7 +133,8 @@ function derivatives(row: ElementwiseRow, g: Tensor, { inputs, outputs, attrs, n
 function plan(row: ElementwiseRow, inputs: TypedLayout[], out: TypedLayout, attrs: ElementwiseAttrs): Plan {
   const { wgsl } = row;
   // Numbers have the inputs' type, which the output has too unless the row names another.
-  const numberType = WGSL_TYPE[row.out ? inputs[0].dtype : out.dtype];
+  const { dtype } = row.out ? inputs[0] : out;
+  const numberType = WGSL_TYPE[isFloat(dtype) ? 'float32' : dtype];
   const { scalars = [] } = attrs;
   return planElementwise({ wgsl, operands: operandsOf(inputs, attrs), scalars, numberType }, inputs, out);
 }

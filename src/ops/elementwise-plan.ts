@@ -55,7 +55,7 @@ export function planElementwise(expression: Expression, inputs: TypedLayout[], o
   const offsets = [0, 1, 2].map((k) => walks[k]?.offset ?? 0);
   const dims = sizes.flatMap((size, d) => [size, ...[0, 1, 2].map((k) => (flat ? 0 : (walks[k]?.strides[d] ?? 0)))]);
   const places = flat ? FLAT : quads ? QUADS : STRIDED;
-  const preamble = constants({ RANK: sizes.length }) + program(expression, walks, WGSL_TYPE[out.dtype], places);
+  const preamble = program(expression, walks, WGSL_TYPE[out.dtype], places) + constants({ RANK: sizes.length });
   return {
     dispatches: [
       {
@@ -120,11 +120,17 @@ function program(
   let input = 0;
   let uniform = scalars.length;
   const args = operands.map((v) => {
-    if (v === null) return { type: walks[input].type, value: `v${input++}.` };
+    // Halves are only stored: expressions are in float32.
+    if (v === null) return { type: walks[input].type.replace('f16', 'f32'), value: `v${input++}.` };
     return { type: numberType, value: `bitcast<${numberType}>(params.${SCALARS[uniform++]})` };
   });
-  const f = (lane: string) => `f(${args.map(({ value }) => (value.endsWith('.') ? value + lane : value)).join(', ')})`;
-  return `alias OUT = ${out};
+  const at =
+    (lane: string) =>
+    ({ type, value }: (typeof args)[number]) =>
+      value.endsWith('.') ? `${type}(${value}${lane})` : value;
+  const f = (lane: string) => `f(${args.map(at(lane)).join(', ')})`;
+  const half = [out, ...walks.map(({ type }) => type)].includes('f16');
+  return `${half ? 'enable f16;\n' : ''}alias OUT = ${out};
 ${bindings.join('')}\
 @group(0) @binding(${walks.length}) var<storage, read_write> out: array<vec4<OUT>>;
 @group(0) @binding(${walks.length + 1}) var<uniform> params: Params;

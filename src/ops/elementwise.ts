@@ -1,10 +1,10 @@
 // Elementwise arithmetic and comparisons, one row each.
-import type { DType } from '../tensor/dtype.ts';
+import { type DType, FLOATS } from '../tensor/dtype.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { elementwise, type Operand } from './define.ts';
 
-const NUMBERS: DType[] = ['float32', 'int32'];
-const ALL: DType[] = ['float32', 'int32', 'bool'];
+const NUMBERS: DType[] = [...FLOATS, 'int32'];
+const ALL: DType[] = [...NUMBERS, 'bool'];
 
 type Row = Parameters<typeof elementwise>[0];
 
@@ -37,7 +37,7 @@ export const div = binary({
   name: 'div',
   cpu: (x, y) => x / y,
   wgsl: 'x / y',
-  dtypes: [['float32'], ['float32']],
+  dtypes: [FLOATS, FLOATS],
   vjp: [({ g, y }) => div(g, y), ({ g, y, out }) => neg(div(mul(g, out), y))],
 });
 
@@ -154,7 +154,15 @@ const casts = {
     wgsl: 'f32(x)',
     dtypes: [ALL],
     out: 'float32',
-    vjp: [({ g }) => g],
+    vjp: [({ g, x }) => cast(g, (x as Tensor).dtype)],
+  }),
+  float16: elementwise({
+    name: 'toFloat16',
+    cpu: (x) => x,
+    wgsl: 'f32(x)',
+    dtypes: [ALL],
+    out: 'float16',
+    vjp: [({ g, x }) => cast(g, (x as Tensor).dtype)],
   }),
   int32: elementwise({ name: 'toInt32', cpu: Math.trunc, wgsl: 'i32(x)', dtypes: [ALL], out: 'int32', vjp: [null] }),
   bool: elementwise({

@@ -24,3 +24,18 @@ export function constants(values: Record<string, number | boolean>): string {
     .map(([name, value]) => `const ${name} = ${typeof value === 'boolean' ? value : `${value}u`};\n`)
     .join('');
 }
+
+/**
+ * Lines that declare `fn fail(call: u32, value: i32)`, for a dispatch with `fault`. Its `call` is the field 'fault' of the
+ * params, its `value` what the words are made of. `binding` is the number of reads and writes.
+ */
+export const failing = (binding: number) => `struct Fault { call: atomic<u32>, value: i32 }
+@group(0) @binding(${binding}) var<storage, read_write> fault: Fault;
+fn fail(call: u32, value: i32) {
+  for (;;) {
+    let before = atomicCompareExchangeWeak(&fault.call, 0u, call);
+    if (before.exchanged) { fault.value = value; }
+    if (before.exchanged || before.old_value != 0u) { return; }
+  }
+}
+`;

@@ -4,12 +4,12 @@ import source from '../../shaders/crossEntropyRows.wgsl';
 import { define, type Op } from '../autograd/op.ts';
 import { apply } from '../autograd/tape.ts';
 import type { Spec } from '../tensor/backend.ts';
-import { ShapeError } from '../tensor/errors.ts';
+import { IndexError, ShapeError } from '../tensor/errors.ts';
 import { format } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { sum } from './broadcast.ts';
 import { add, exp, mul, onesLike, sub } from './elementwise.ts';
-import { ceilDiv, constants, grid, threads } from './launch.ts';
+import { ceilDiv, constants, failing, grid, threads } from './launch.ts';
 import { reshape } from './movement.ts';
 import { mean } from './reduction.ts';
 
@@ -28,11 +28,12 @@ function check([logits, labels]: Spec[]): void {
 }
 
 function checkLabel(label: number, classes: number): number {
-  if (label < 0 || label >= classes) {
-    throw new ShapeError(`crossEntropy: label ${label} is out of range for ${classes} classes`);
-  }
+  if (label < 0 || label >= classes) throw new IndexError(outOfRange(label, classes));
   return label;
 }
+
+const outOfRange = (label: number, classes: number) =>
+  `crossEntropy: expected labels from 0 to ${classes - 1}, got ${label}`;
 
 /**
  * Per row: loss[i] = lse[i] - logits[i, label], lse[i] = log sum exp logits[i]. Beside the loss, lse comes in two parts,
@@ -59,8 +60,9 @@ const rowsOp: Op<Record<string, never>> = define({
   plan: ([logits], _outputs, _attrs, gpu) => ({
     dispatches: [
       {
-        shader: { file: 'crossEntropyRows.wgsl', source, preamble: constants({ WG: threads(gpu) }) },
-        params: [...logits.shape],
+        shader: { file: 'crossEntropyRows.wgsl', source, preamble: constants({ WG: threads(gpu) }) + failing(5) },
+        params: [...logits.shape, 'fault'],
+        fault: (label) => outOfRange(label, logits.shape[1]),
         workgroups: grid(logits.shape[0]),
       },
     ],
@@ -125,7 +127,7 @@ export type Reduce = 'mean' | 'sum' | 'none';
 
 /**
  * -log softmax(logits)[label], averaged over the rows by default. Logits [N, C] float32, labels [N] int32 from 0 to
- * C - 1. A label out of range throws on the CPU and gives NaN on the GPU.
+ * C - 1; one out of range is an IndexError, on WebGPU at the next read.
  */
 export function crossEntropy(logits: Tensor, labels: Tensor, { reduction = 'mean' as Reduce } = {}): Tensor {
   if (!['mean', 'sum', 'none'].includes(reduction)) {

@@ -46,10 +46,13 @@ export interface Slot {
   index: number;
 }
 
-/** A field of the uniform block; plain numbers are u32. */
-export type Param = number | { f32: number } | { i32: number };
+/** A field of the uniform block; plain numbers are u32. `fault` is the number by which the call's fault is known. */
+export type Param = number | { f32: number } | { i32: number } | 'fault';
 
-/** One compute dispatch. Bindings are `reads`, then `writes`, then the uniform block of `params`, in that order. */
+/**
+ * One compute dispatch. Bindings are `reads`, then `writes`, then the memory of faults where there is `fault`, then the
+ * uniform block of `params`.
+ */
 export interface Dispatch {
   shader: Shader;
   /** Default: every input. */
@@ -57,6 +60,11 @@ export interface Dispatch {
   /** Default: every output. */
   writes?: Slot[];
   params: Param[];
+  /**
+   * Words for a value that the shader may find wrong, such as an index out of range: what it reports becomes an
+   * IndexError at the next read. Its params have a field 'fault'.
+   */
+  fault?: (value: number) => string;
   /** Workgroups in x, y, z. */
   workgroups: readonly [number, number, number];
 }
@@ -87,6 +95,11 @@ export interface Kernel<A = any> {
   cpu(inputs: CpuArray[], outputs: CpuArray[], attrs: A): void;
   /** The dispatches that compute the same on a GPU. Pure; called before any GPU work. */
   plan(inputs: TypedLayout[], outputs: TypedLayout[], attrs: A, gpu: GpuTraits): Plan;
+  /**
+   * Who won, as numbers: which branch each element took where the function has kinks. Where these change between two
+   * inputs, differences say nothing about the gradient. Outputs of whole numbers and bools count as such by themselves.
+   */
+  winners?(inputs: CpuArray[], outputs: CpuArray[], attrs: A): ArrayLike<number>;
 }
 
 /** Bytes of device memory: in live tensors, and in all that is held from the device, spare buffers included. */

@@ -1,6 +1,6 @@
 // Tensors from values: tensor, zeros, ones, full, eye, arange, linspace, rand, randn.
 import { type Device, defaultDevice } from './device.ts';
-import { type DType, type HostArray, toHost } from './dtype.ts';
+import { type DType, type HostArray, isFloat, toHost } from './dtype.ts';
 import { ShapeError } from './errors.ts';
 import { normal, uniform } from './random.ts';
 import { checkShape, elementCount, format, type Shape } from './shape.ts';
@@ -23,8 +23,7 @@ export function fromHost(op: string, data: ArrayLike<number>, shape: Shape, opti
   if (data.length !== elementCount(shape)) {
     throw new ShapeError(`${op}: shape ${format(shape)} holds ${elementCount(shape)} elements, got ${data.length}`);
   }
-  if (requiresGrad && dtype !== 'float32')
-    throw new ShapeError(`${op}: only float32 can require gradients, got ${dtype}`);
+  if (requiresGrad && !isFloat(dtype)) throw new ShapeError(`${op}: only floats can require gradients, got ${dtype}`);
   const tensor = Tensor.allocate(device, op, shape, dtype);
   device.backend.write(tensor.view(op), toHost(data, dtype));
   tensor.requiresGrad = requiresGrad;

@@ -5,6 +5,14 @@ export class ShapeError extends Error {
   override name = 'ShapeError';
 }
 
+/**
+ * An index in a tensor's data that is out of range. Thrown at once by the CPU backend, and by the next read of any
+ * tensor on WebGPU, where data is not looked at before.
+ */
+export class IndexError extends Error {
+  override name = 'IndexError';
+}
+
 /** A tensor was used after its memory was released. */
 export class ReleasedError extends Error {
   override name = 'ReleasedError';

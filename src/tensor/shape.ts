@@ -38,8 +38,8 @@ export function isContiguous({ shape, strides }: Layout): boolean {
   return true;
 }
 
-/** Elements between places where a device can bind memory: 256 bytes, WebGPU's default alignment. */
-export const ALIGNMENT = 64;
+/** Elements between places where a device can bind memory: 256 bytes, WebGPU's default alignment, of the smallest dtype. */
+export const ALIGNMENT = 128;
 
 /** Whether a kernel can read the layout as a plain array. */
 export const isPlain = (layout: Layout): boolean => isContiguous(layout) && layout.offset % ALIGNMENT === 0;
@@ -50,8 +50,19 @@ export function extent({ shape, strides }: Layout): number {
   return shape.reduce((last, size, i) => last + (size - 1) * strides[i], 0) + 1;
 }
 
+/** The most dims that kernels walk. */
+const MAX_RANK = 8;
+
+/** Throws where a shape has more dims than kernels walk. */
+export function checkRank(op: string, shape: Shape): void {
+  if (shape.length > MAX_RANK) {
+    throw new ShapeError(`${op}: a tensor has at most ${MAX_RANK} dims, got ${shape.length}: ${format(shape)}`);
+  }
+}
+
 export function checkShape(op: string, shape: Shape): void {
   if (!Array.isArray(shape)) throw new ShapeError(`${op}: expected a shape such as [2, 3], got ${shape}`);
+  checkRank(op, shape);
   for (const size of shape) {
     if (!Number.isInteger(size) || size < 0) {
       throw new ShapeError(`${op}: sizes must be whole numbers of at least 0, got ${format(shape)}`);

@@ -1,13 +1,17 @@
 // The float64 reference: runs a kernel's cpu function on plain arrays, at once.
-import type { Backend, Kernel, View } from '../../tensor/backend.ts';
+import type { Backend, CpuArray, Kernel, View } from '../../tensor/backend.ts';
 import { Device } from '../../tensor/device.ts';
 import type { DType, HostArray } from '../../tensor/dtype.ts';
 import { gather } from '../../tensor/gather.ts';
 import { elementCount } from '../../tensor/shape.ts';
 
-const ARRAY = { float32: Float64Array, int32: Int32Array, bool: Uint8Array };
+const ARRAY = { float32: Float64Array, float16: Float64Array, int32: Int32Array, bool: Uint8Array };
 
-class CpuBackend implements Backend {
+/** Called after each kernel with its arrays; gradcheck learns from it who won. */
+export type KernelObserver = (kernel: Kernel, inputs: CpuArray[], outputs: CpuArray[], attrs: unknown) => void;
+
+export class CpuBackend implements Backend {
+  observer: KernelObserver | null = null;
   private bytes = 0;
 
   allocate(_op: string, elements: number, dtype: DType): HostArray {
@@ -31,6 +35,7 @@ class CpuBackend implements Backend {
       return { data: all.subarray(view.offset, view.offset + elementCount(view.shape)), shape: view.shape };
     });
     kernel.cpu(read, written, attrs);
+    this.observer?.(kernel, read, written, attrs);
   }
 
   free(handle: unknown): void {

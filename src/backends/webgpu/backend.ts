@@ -1,11 +1,13 @@
 // WebGPU as a backend: plans of kernels become dispatches on pooled buffers with cached bind groups.
 import type { Backend, GpuTraits, Kernel, Param, Slot, TypedLayout, View } from '../../tensor/backend.ts';
-import { BYTES_PER_ELEMENT, type DType, type HostArray } from '../../tensor/dtype.ts';
-import { DeviceError } from '../../tensor/errors.ts';
+import { BYTES, type DType, type HostArray } from '../../tensor/dtype.ts';
+import { DeviceError, IndexError } from '../../tensor/errors.ts';
 import { gather } from '../../tensor/gather.ts';
+import { fromHalf, toHalf } from '../../tensor/half.ts';
 import { ALIGNMENT, extent } from '../../tensor/shape.ts';
 import { type Buffer, BufferPool } from './buffers.ts';
 import type { OpenedAdapter } from './door.ts';
+import { Faults } from './faults.ts';
 import { type Pipeline, Pipelines, UNIFORM_BYTES } from './pipelines.ts';
 import { Queue } from './queue.ts';
 
@@ -29,6 +31,7 @@ export class WebGpuBackend implements Backend {
   private readonly pool: BufferPool;
   private readonly pipelines: Pipelines;
   private readonly groups = new Map<string, GPUBindGroup>();
+  private readonly faults: Faults;
 
   constructor(device: GPUDevice, { software, polls }: Omit<OpenedAdapter, 'adapter'>) {
     this.device = device;
@@ -36,44 +39,64 @@ export class WebGpuBackend implements Backend {
     this.queue = new Queue(device, polls);
     this.pool = new BufferPool(device, this.queue.watch.bind(this.queue));
     this.pipelines = new Pipelines(device);
+    this.faults = new Faults(device);
     device.lost.then(({ message }) => this.queue.fail(new DeviceError(`the device was lost: ${message}`)));
   }
 
-  allocate(op: string, elements: number, _dtype: DType): Buffer {
-    return this.pool.allocate(op, elements * BYTES_PER_ELEMENT);
+  allocate(op: string, elements: number, dtype: DType): Buffer {
+    if (dtype === 'float16' && !this.device.features.has('shader-f16')) {
+      throw new DeviceError(`${op}: float16 needs the feature shader-f16, which this adapter does not have`);
+    }
+    return this.pool.allocate(op, elements * BYTES[dtype]);
   }
 
   write({ storage, offset, dtype }: View, data: HostArray): void {
     if (data.length === 0) return;
-    // A copy in the device's format: the queue may hold it until the commands before it have run.
-    const Words = dtype === 'float32' ? Float32Array : dtype === 'int32' ? Int32Array : Uint32Array;
-    this.queue.write(storage.handle as Buffer, offset * BYTES_PER_ELEMENT, new Words(data));
+    const buffer = storage.handle as Buffer;
+    // Copies go by whole words: a half at an odd place would take its neighbour along.
+    if (dtype === 'float16' && (offset % 2 > 0 || (data.length % 2 > 0 && data.length * BYTES[dtype] < buffer.used))) {
+      throw new DeviceError(
+        `write: a part of float16 memory is written by pairs, got ${data.length} elements at ${offset}`,
+      );
+    }
+    this.queue.write(buffer, offset * BYTES[dtype], deviceArray(dtype, data));
   }
 
   async read(view: View): Promise<HostArray> {
     const length = extent(view);
-    if (length === 0) return hostArray(view.dtype, new ArrayBuffer(0));
-    const bytes = BYTES_PER_ELEMENT;
-    const raw = await this.queue.read(view.storage.handle as Buffer, view.offset * bytes, length * bytes);
-    return gather(hostArray(view.dtype, raw), { ...view, offset: 0 });
+    const watch = this.faults.watch();
+    if (length === 0 && !watch) return hostArray(view.dtype, new ArrayBuffer(0));
+    const bytes = BYTES[view.dtype];
+    const begin = Math.floor((view.offset * bytes) / 4) * 4;
+    const end = Math.ceil(((view.offset + length) * bytes) / 4) * 4;
+    const raw = await this.queue.read(
+      view.storage.handle as Buffer,
+      begin,
+      length === 0 ? 0 : end - begin,
+      watch?.copy,
+    );
+    const fault = watch?.find(raw.extra!);
+    if (fault) throw new IndexError(fault);
+    return gather(hostArray(view.dtype, raw.bytes), { ...view, offset: view.offset - begin / bytes });
   }
 
   run(kernel: Kernel, inputs: View[], outputs: View[], attrs: unknown): void {
     const { temps = [], dispatches } = kernel.plan(inputs.map(bound), outputs.map(bound), attrs, this.traits);
-    const scratch = temps.map((n) => this.pool.allocate(kernel.name, n * BYTES_PER_ELEMENT));
+    const scratch = temps.map((n) => this.pool.allocate(kernel.name, n * 4));
     const ranges = {
       input: inputs.map(rangeOf),
       output: outputs.map(rangeOf),
       temp: scratch.map((buffer) => ({ buffer, offset: 0, size: buffer.size })),
     };
     const find = ({ of, index }: Slot) => ranges[of][index];
-    for (const { shader, reads, writes, params, workgroups } of dispatches) {
+    for (const { shader, reads, writes, params, fault, workgroups } of dispatches) {
       const read = reads ? reads.map(find) : ranges.input;
-      const written = writes ? writes.map(find) : ranges.output;
+      const written = [...(writes ? writes.map(find) : ranges.output), ...(fault ? [this.faults.range] : [])];
+      const id = fault ? this.faults.add(fault) : 0;
       const pipeline = this.pipelines.get(shader, read.length, written.length);
       const group = this.bindGroup(pipeline, [...read, ...written]);
       this.observer?.(kernel.name, shader.file, shader.preamble ?? '');
-      this.queue.dispatch({ op: kernel.name, pipeline, group, params: pack(params), workgroups });
+      this.queue.dispatch({ op: kernel.name, pipeline, group, params: pack(params, id), workgroups });
     }
     for (const buffer of scratch) this.pool.free(buffer);
   }
@@ -138,12 +161,12 @@ function rangeOf(view: View): Range {
   const length = Math.max(lead + extent(view), 1);
   return {
     buffer: view.storage.handle as Buffer,
-    offset: (view.offset - lead) * BYTES_PER_ELEMENT,
-    size: Math.ceil(length / 4) * 4 * BYTES_PER_ELEMENT,
+    offset: (view.offset - lead) * BYTES[view.dtype],
+    size: Math.ceil(length / 4) * 4 * BYTES[view.dtype],
   };
 }
 
-function pack(params: Param[]): Uint32Array {
+function pack(params: Param[], fault: number): Uint32Array {
   const words = new Uint32Array(Math.ceil(params.length / 4) * 4);
   if (words.byteLength > UNIFORM_BYTES) {
     throw new DeviceError(`a uniform block holds ${UNIFORM_BYTES / 4} words, got ${params.length}`);
@@ -152,15 +175,27 @@ function pack(params: Param[]): Uint32Array {
   const ints = new Int32Array(words.buffer);
   params.forEach((param, i) => {
     if (typeof param === 'number') words[i] = param;
+    else if (param === 'fault') words[i] = fault;
     else if ('f32' in param) floats[i] = param.f32;
     else ints[i] = param.i32;
   });
   return words;
 }
 
+/** Host values in the device's format: a copy, since the queue may hold it until the commands before it have run. */
+function deviceArray(dtype: DType, data: HostArray): ArrayBufferView<ArrayBuffer> {
+  if (dtype === 'float32') return new Float32Array(data);
+  if (dtype === 'int32') return new Int32Array(data);
+  if (dtype === 'bool') return new Uint32Array(data);
+  const halves = new Uint16Array(Math.ceil(data.length / 2) * 2);
+  halves.set(Uint16Array.from(data, toHalf));
+  return halves;
+}
+
 /** GPU bytes as host values; bool is a word there and a byte here. */
 function hostArray(dtype: DType, bytes: ArrayBuffer): HostArray {
   if (dtype === 'float32') return new Float32Array(bytes);
+  if (dtype === 'float16') return Float32Array.from(new Uint16Array(bytes), fromHalf);
   if (dtype === 'int32') return new Int32Array(bytes);
   return Uint8Array.from(new Uint32Array(bytes));
 }

@@ -14,6 +14,18 @@ export interface DispatchCommand {
   workgroups: readonly [number, number, number];
 }
 
+/** What a read copies beside its own bytes. */
+export interface ExtraCopy {
+  /** Bytes, a multiple of 4. */
+  size: number;
+  encode(encoder: GPUCommandEncoder, target: GPUBuffer, offset: number): void;
+}
+
+interface ReadBytes {
+  bytes: ArrayBuffer;
+  extra: ArrayBuffer;
+}
+
 type Command = DispatchCommand | { run: () => void };
 
 /** Dispatches per submit: few enough that a software adapter starts while the rest is being encoded. */
@@ -84,15 +96,20 @@ export class Queue {
     this.after(() => this.device.queue.writeBuffer(buffer.gpu, offset, data));
   }
 
-  /** Bytes of a buffer, once all commands before have run. Offset and size are multiples of 4. */
-  async read(buffer: Buffer, offset: number, size: number): Promise<ArrayBuffer> {
+  /**
+   * Bytes of a buffer, once all commands before have run, and behind them those that `extra` copies. Offset and size are
+   * multiples of 4.
+   */
+  async read(buffer: Buffer, offset: number, size: number, extra?: ExtraCopy): Promise<ReadBytes> {
+    const total = size + (extra?.size ?? 0);
     let stretch: Stretch | undefined;
     const copied = new Promise<GPUBuffer>((resolve) => {
       this.enqueue({
         run: () => {
-          const staging = this.stagingBuffer(size);
+          const staging = this.stagingBuffer(total);
           this.endPass();
-          this.openEncoder().copyBufferToBuffer(buffer.gpu, offset, staging, 0, size);
+          if (size > 0) this.openEncoder().copyBufferToBuffer(buffer.gpu, offset, staging, 0, size);
+          extra?.encode(this.openEncoder(), staging, size);
           this.submit();
           stretch = this.pace?.read(performance.now());
           resolve(staging);
@@ -103,16 +120,17 @@ export class Queue {
     try {
       if (stretch) await sleep(this.pace!.sleep(stretch, performance.now()));
       const asked = performance.now();
-      await staging.mapAsync(GPUMapMode.READ, 0, size);
+      await staging.mapAsync(GPUMapMode.READ, 0, total);
       if (stretch) this.pace!.finish(stretch, asked, performance.now());
     } catch (error) {
       this.fail(new DeviceError(`the device was lost or destroyed: ${(error as Error).message}`));
     }
     await this.settle();
-    const bytes = staging.getMappedRange(0, size).slice(0);
+    const mapped = staging.getMappedRange(0, total);
+    const result = { bytes: mapped.slice(0, size), extra: mapped.slice(size) };
     staging.unmap();
     this.staging.push(staging);
-    return bytes;
+    return result;
   }
 
   /** Calls `done` when all commands before have been handed to the device. */

@@ -25,7 +25,7 @@ const activation = (op: string, run: Activation, domain: (shape: Shape) => Input
     gradients: 'compare',
   },
   { op, title: 'NaN, infinities and zeros', inputs: [given(SPECIAL)], run, gradients: 'none' },
-  refusal(op, 'bool', [coins([2])], run, new RegExp(`${op}: expected x of dtype float32, got bool`)),
+  refusal(op, 'bool', [coins([2])], run, new RegExp(`${op}: expected x of dtype float32 or float16, got bool`)),
 ];
 
 const slopes = (op: string, run: Activation): Case[] => [

@@ -118,6 +118,31 @@ const casts: Case[] = [
   { op: 'toBool', title: 'int32', inputs: [whole(-1, 2, TAIL)], run: (x) => cast(x, 'bool'), gradients: 'none' },
 ];
 
+/** Halves are rounded in memory only, by up to 2^-11 of the value: once on the way in and once on the way out. */
+const HALF = { forward: 1e-3, gradient: 2e-3 };
+const half = (x: Tensor) => cast(x, 'float16');
+const halves = (op: string, title: string, inputs: Input[], run: Case['run']): Case => ({
+  ...{ op, title, inputs, run, needs: 'shader-f16', tolerance: HALF },
+});
+
+const float16: Case[] = [
+  halves('toFloat16', 'there and back', [normal(TAIL)], (x) => cast(half(x), 'float32')),
+  {
+    ...halves('toFloat16', 'from int32 and bool', [whole(-9, 10, TAIL), coins(TAIL)], (x, y) => [half(x), half(y)]),
+    gradients: 'none',
+  },
+  halves('toFloat16', 'odd counts, quads and steps', [normal([8, 6])], (x) => [half(x), transpose(half(x))]),
+  { ...halves('toFloat16', 'NaN and infinities', [given(SPECIAL)], half), gradients: 'none' },
+  halves('add', 'float16', [normal([4, 6]), normal([4, 6])], (x, y) => add(half(x), half(y))),
+  halves('mul', 'float16 and a number', [normal(TAIL)], (x) => mul(half(x), 1.5)),
+  halves('exp', 'float16', [normal([8])], (x) => exp(half(x))),
+  {
+    ...halves('gt', 'float16', [whole(-3, 4, TAIL), whole(-3, 4, TAIL)], (x, y) => gt(half(x), half(y))),
+    gradients: 'none',
+  },
+  halves('contiguous', 'float16', [normal([3, 5])], (x) => contiguous(transpose(half(x)))),
+];
+
 const choices: Case[] = [
   { op: 'where', title: 'numbers', inputs: [coins(TAIL), normal(TAIL), normal(TAIL)], run: where },
   {
@@ -201,5 +226,6 @@ export const cases = family({ forward: 1e-6, gradient: 2e-6 }, [
   ...comparison('ge', ge),
   ...choices,
   ...casts,
+  ...float16,
   ...copies,
 ]);

@@ -36,6 +36,13 @@ const same: Case[] = [
     /reshape: \[5\] has 5 elements, \[2,3\] 6/,
   ),
   refusal('reshape', 'a size that does not come out', [normal([5])], (x) => reshape(x, [2, -1]), /does not divide/),
+  refusal(
+    'reshape',
+    'more than 8 dims',
+    [normal([1])],
+    (x) => reshape(x, [1, 1, 1, 1, 1, 1, 1, 1, 1]),
+    /reshape: a tensor has at most 8 dims, got 9/,
+  ),
   refusal('reshape', 'two unknown sizes', [normal([4])], (x) => reshape(x, [-1, -1]), /sizes must be whole numbers/),
 ];
 
@@ -58,6 +65,13 @@ const repeated: Case[] = [
   { op: 'expand', title: 'to no elements', inputs: [normal([1])], run: (x) => expand(x, [0]) },
   { op: 'expand', title: 'a transposed matrix', inputs: [normal([1, 3])], run: (x) => expand(transpose(x), [2, 3, 5]) },
   refusal('expand', 'a size other than 1', [normal([2])], (x) => expand(x, [4]), /expand: /),
+  refusal(
+    'expand',
+    'more than 8 dims',
+    [normal([1])],
+    (x) => expand(x, [1, 1, 1, 1, 1, 1, 1, 1, 2]),
+    /expand: a tensor has at most 8 dims, got 9/,
+  ),
   refusal('expand', 'to fewer dims', [normal([2, 3])], (x) => expand(x, [3]), /\[2,3\] does not expand to \[3\]/),
   refusal(
     'expand',
