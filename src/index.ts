@@ -4,7 +4,9 @@ import './ops/methods.ts';
 
 export { type BackwardOptions, grad, gradEnabled, noGrad } from './autograd/tape.ts';
 export { type InitOptions, init } from './backends/init.ts';
-export { type GradcheckOptions, type GradcheckReport, gradcheck } from './check/gradcheck.ts';
+export { type GradcheckOptions, gradcheck, gradgradcheck } from './check/gradcheck.ts';
+export { gradcheckModule, type ModuleCheckOptions } from './check/gradcheck-module.ts';
+export type { GradcheckReport } from './check/gradcheck-report.ts';
 export { type Batch, ImageSet } from './data/images.ts';
 export { MNIST_FILES, type Mnist, mnistFrom, parseIdx } from './data/mnist.ts';
 export { decodeSafetensors, encodeSafetensors } from './io/safetensors.ts';

@@ -57,7 +57,9 @@ describe('with a default device', () => {
       { index: 1, shape: [4, 2], checked: 8, passed: true },
     ]);
     expect(Math.max(...report.inputs.map((input) => input.error))).toBeLessThan(1e-7);
-    expect(String(report)).toMatch(/gradcheck passed, tolerance 1e-7\n {2}ok {3}input 0 \[3,4\]: 12 checked/);
+    expect(String(report)).toMatch(
+      /gradcheck passed, tolerance 1e-7, step 0.00001\n {2}ok {3}input 0 \[3,4\]: 12 checked/,
+    );
   });
 
   test('a wrong gradient is found, with its place and both values', async () => {

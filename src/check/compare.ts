@@ -3,7 +3,7 @@
 import type { DType, HostArray } from '../tensor/dtype.ts';
 import { fromHalf, toHalf } from '../tensor/half.ts';
 import { format, type Shape, sameShape } from '../tensor/shape.ts';
-import { coordinatesOf } from './gradcheck.ts';
+import { coordinatesOf } from './differences.ts';
 
 /** A tensor as it was read from a device. */
 export interface Result {

@@ -9,7 +9,8 @@ import { keep, scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Case, Run } from './case.ts';
 import type { Result } from './compare.ts';
-import { checkGradients, type GradcheckReport } from './gradcheck.ts';
+import { checkGradients, checkSecondGradients } from './gradcheck.ts';
+import type { GradcheckReport } from './gradcheck-report.ts';
 import { direction, type HostTensor, place } from './values.ts';
 
 /** What a case gives on a device. */
@@ -72,32 +73,24 @@ async function finish(outputs: Reading[], seeds: HostTensor[], gradients: (Readi
   return { outputs: first, seeds, gradients: second };
 }
 
-function gradientsOf(outputs: Tensor[], inputs: Tensor[], seeds: HostTensor[], createGraph = false) {
+function gradientsOf(outputs: Tensor[], inputs: Tensor[], seeds: HostTensor[]) {
   const roots = outputs.filter(carriesGradient);
   if (roots.length === 0)
     throw new Error('no output carries a gradient; if that is right, the case says gradients none');
   const gradients = seeds.map((seed) => place(seed, roots[0].device));
-  return grad(roots, inputs.filter(isFloat), { gradients, createGraph });
+  return grad(roots, inputs.filter(isFloat), { gradients });
 }
 
 /** The CPU's first and second derivatives of a case against differences, at some coordinates of each input. */
 export function gradcheckCase(
-  item: Case,
+  { run }: Case,
   inputs: HostTensor[],
-  seeds: HostTensor[],
   tolerance: number,
   samples: { first: number; second: number },
 ): { first: GradcheckReport; second: GradcheckReport } {
-  const slope: Run = (...all) => {
-    const [xs, weights] = [all.slice(0, inputs.length), all.slice(inputs.length)];
-    const roots = [item.run(...xs)].flat().filter(carriesGradient);
-    const gradients = grad(roots, xs.filter(isFloat), { gradients: weights, createGraph: true });
-    return gradients.filter((g) => g !== null);
-  };
-  const weights = seeds.map((seed) => ({ ...seed, requiresGrad: true }));
   return withFixedRandomness(() => ({
-    first: checkGradients(item.run, inputs, { tolerance, samples: samples.first }),
-    second: checkGradients(slope, [...inputs, ...weights], { tolerance, samples: samples.second }),
+    first: checkGradients(run, inputs, { tolerance, samples: samples.first }),
+    second: checkSecondGradients(run, inputs, { tolerance, samples: samples.second }),
   }));
 }
 

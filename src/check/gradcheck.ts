@@ -1,114 +1,172 @@
-// gradcheck: the tape's gradients against centered differences, in float64 on the CPU.
+// gradcheck and gradgradcheck: the tape's gradients against centered differences, in float64 on the CPU.
 import { grad } from '../autograd/tape.ts';
 import { cpuDevice } from '../backends/cpu/backend.ts';
-import { type HostArray, isFloat } from '../tensor/dtype.ts';
+import { isFloat } from '../tensor/dtype.ts';
 import { ShapeError } from '../tensor/errors.ts';
-import { randomState, type Stream, setRandomState, shuffled } from '../tensor/random.ts';
+import { randomState, setRandomState } from '../tensor/random.ts';
 import { scope } from '../tensor/scope.ts';
-import { format, type Shape } from '../tensor/shape.ts';
+import { format } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
-import { direction, type HostTensor, place, valuesOf, withDefaultDevice } from './values.ts';
+import { analytic, type Coordinate, chosenCoordinates, compareCoordinates, weightsOf } from './differences.ts';
+import { type GradcheckReport, gradcheckReport, inputReport } from './gradcheck-report.ts';
+import { direction, type HostTensor, place, withDefaultDevice } from './values.ts';
 
-/** A function to check. It is called many times, and must do the same each time. */
-export type Differentiable = (...inputs: Tensor[]) => Tensor | Tensor[];
+/**
+ * A function to check. It is called many times, and must do the same each time. Parts that are returned by name, such as
+ * `{ data, regularization }`, are checked apart: in their sum a large part hides what is wrong with a small one.
+ */
+export type Differentiable = (...inputs: Tensor[]) => Tensor | Tensor[] | Record<string, Tensor>;
 
 export interface GradcheckOptions {
   /**
-   * Step of the differences for inputs up to 1, relative to the input beyond. Default 1e-5: the error of centered
-   * differences, step^2 / 6 times the third derivative, then meets the roundoff, 1e-16 / step.
+   * Step h of the differences for inputs up to 1, relative to the input beyond. Default 1e-5: the error of centered
+   * differences, h^2 / 6 times the third derivative, then meets the roundoff, 1e-16 / h.
    */
   step?: number;
   /** Largest relative error that passes. Default 1e-6. */
   tolerance?: number;
-  /** Coordinates to check per input, chosen by a fixed seed. Default: all. */
+  /** Coordinates to check per input. Default: all. */
   samples?: number;
+  /** Chooses the coordinates where there are more than `samples`. Default 3. */
+  seed?: number;
+  /** Also the error at other steps: those given, or with `true` 1e-1 to 1e-11, each a tenth of the one before. */
+  sweep?: boolean | number[];
 }
 
-/** One coordinate of an input, with its gradient by the tape and by differences. */
-export interface Coordinate {
-  at: number[];
-  analytic: number;
-  numeric: number;
-}
-
-export interface InputReport {
-  /** Position among the arguments of the function. */
-  index: number;
-  shape: Shape;
-  /** Coordinates compared. */
-  checked: number;
-  /** Largest |analytic - numeric| / max(|analytic|, |numeric|), less what roundoff explains. */
-  error: number;
-  /** The coordinate of that error; null where the input is empty. */
-  worst: Coordinate | null;
-  passed: boolean;
-}
-
-export interface GradcheckReport {
-  passed: boolean;
-  tolerance: number;
-  inputs: InputReport[];
-  /** The report in lines of text. */
-  toString(): string;
-}
-
-/** Rounding errors, in units of 2^-53 of an output, that one evaluation of a function is taken to make. */
-const ROUNDINGS = 16;
+const SWEEP = Array.from({ length: 11 }, (_, i) => Number(`1e-${i + 1}`));
 
 /**
- * Compares the gradients of `fn` with centered differences, for the inputs that require gradients, or for all float32
- * inputs where none does. The inputs are copied to a CPU device of its own, which is the default device while `fn`
+ * Compares the gradients of `fn` with centered differences, for the inputs that require gradients, or for all inputs of
+ * floats where none does. The inputs are copied to a CPU device of its own, which is the default device while `fn`
  * runs; the random state is the same at every call, so that dropout drops the same elements. Outputs that are not
- * scalars are weighted by a fixed random direction. Throws where there is nothing to check; a wrong gradient makes
- * `passed` false.
+ * scalars are weighted by a fixed random direction. A coordinate where another branch is taken at x + h than at x - h,
+ * such as another side of a relu or another winner of a max, is reported as a kink and not compared. Throws where there
+ * is nothing to check; a wrong gradient makes `passed` false.
  */
 export async function gradcheck(
   fn: Differentiable,
   inputs: Tensor[],
   options?: GradcheckOptions,
 ): Promise<GradcheckReport> {
+  return checkGradients(fn, await hostInputs(inputs), options);
+}
+
+/** gradcheck of the gradients of `fn` themselves: the second derivatives, for the inputs and for the gradient that comes in. */
+export async function gradgradcheck(
+  fn: Differentiable,
+  inputs: Tensor[],
+  options?: GradcheckOptions,
+): Promise<GradcheckReport> {
+  return checkSecondGradients(fn, await hostInputs(inputs), options);
+}
+
+function hostInputs(inputs: Tensor[]): Promise<HostTensor[]> {
   const marked = inputs.some((x) => x.requiresGrad);
-  const copies = inputs.map(async (x) => ({
+  const copy = async (x: Tensor) => ({
     data: await x.data(),
     shape: x.shape,
     dtype: x.dtype,
     requiresGrad: isFloat(x.dtype) && (x.requiresGrad || !marked),
-  }));
-  return checkGradients(fn, await Promise.all(copies), options);
+  });
+  return Promise.all(inputs.map(copy));
+}
+
+/** @internal gradgradcheck of inputs that have no device. */
+export function checkSecondGradients(
+  fn: Differentiable,
+  inputs: HostTensor[],
+  options?: GradcheckOptions,
+): GradcheckReport {
+  checkInputs('gradgradcheck', inputs);
+  const shapes = onCpu(inputs, (tensors) => rootsOf(fn(...tensors)).map(({ shape, dtype }) => ({ shape, dtype })));
+  const seeds = shapes.map(({ shape, dtype }, i) => ({ ...direction(shape, i), dtype, requiresGrad: true }));
+  const slope = (...all: Tensor[]): Tensor[] => {
+    const [xs, gradients] = [all.slice(0, inputs.length), all.slice(inputs.length)];
+    const wanted = xs.filter((x) => x.requiresGrad);
+    const found = grad(rootsOf(fn(...xs)), wanted, { gradients, createGraph: true });
+    return found.filter((g) => g !== null);
+  };
+  return checkGradients(slope, [...inputs, ...seeds], options, [
+    ...inputs.map((_, i) => `input ${i}`),
+    ...seeds.map((_, i) => `gradient ${i}`),
+  ]);
+}
+
+const rootsOf = (result: unknown) =>
+  partsOf(result)
+    .flatMap(([, outputs]) => outputs)
+    .filter((x) => x.requiresGrad);
+
+/** Runs `work` on copies of the inputs on a CPU device that is the default meanwhile, with the random state as it is, and leaves all as it was. */
+function onCpu<T>(inputs: HostTensor[], work: (tensors: Tensor[]) => T): T {
+  const cpu = cpuDevice();
+  const state = randomState();
+  try {
+    return withDefaultDevice(cpu, () => scope(() => work(inputs.map((x) => place(x, cpu)))));
+  } finally {
+    setRandomState(state);
+  }
+}
+
+function checkInputs(name: string, inputs: HostTensor[]): void {
+  if (inputs.some((x) => x.requiresGrad)) return;
+  const given = inputs.map(({ dtype, shape }) => `${dtype} ${format(shape)}`).join(', ') || 'none';
+  throw new ShapeError(`${name}: expected at least one input of floats, got ${given}`);
 }
 
 /** @internal gradcheck of inputs that have no device. Synchronous, so that nobody else sees its device and random state. */
 export function checkGradients(
   fn: Differentiable,
   inputs: HostTensor[],
-  { step = 1e-5, tolerance = 1e-6, samples = Number.POSITIVE_INFINITY }: GradcheckOptions = {},
+  { step = 1e-5, tolerance = 1e-6, samples = Number.POSITIVE_INFINITY, seed = 3, sweep = false }: GradcheckOptions = {},
+  names = inputs.map((_, i) => `input ${i}`),
 ): GradcheckReport {
-  if (!inputs.some((x) => x.requiresGrad)) {
-    const given = inputs.map(({ dtype, shape }) => `${dtype} ${format(shape)}`).join(', ') || 'none';
-    throw new ShapeError(`gradcheck: expected at least one input of floats, got ${given}`);
+  checkInputs('gradcheck', inputs);
+  const steps = sweep === true ? SWEEP : sweep || [];
+  for (const h of [step, ...steps]) {
+    if (!(h > 0 && h < 1)) throw new RangeError(`gradcheck: expected a step above 0 and below 1, got ${h}`);
   }
-  const cpu = cpuDevice();
   const state = randomState();
-  const check = () => {
-    const tensors = inputs.map((x) => place(x, cpu));
-    const outputs = () => {
+  return onCpu(inputs, (tensors) => {
+    const named = () => {
       setRandomState(state);
-      return floatOutputs(fn(...tensors));
+      return partsOf(fn(...tensors));
     };
-    const { weights, gradients } = scope(() => analytic(outputs(), tensors));
-    const evaluate = () => scope(() => outputs().map(valuesOf));
+    const objective = { run: () => named().map(([, outputs]) => outputs), device: tensors[0].device };
+    const { parts, weights, gradients } = scope(() => {
+      const found = named();
+      const outputs = found.map(([, list]) => list);
+      const weights = weightsOf(outputs);
+      const gradients = outputs.map((list, part) => analytic(list, weights[part], tensors));
+      return { parts: found.map(([name]) => name), weights, gradients };
+    });
     const reports = tensors.flatMap((x, index) => {
       if (!x.requiresGrad) return [];
-      const result = compare(x, gradients[index], () => evaluate(), weights, { step, samples });
-      return [{ index, shape: x.shape, ...result, passed: result.error <= tolerance }];
+      const coordinates = chosenCoordinates(x.size, samples, seed, index);
+      const mine = gradients.map((list) => list[index]);
+      const compare = (h: number) => compareCoordinates(objective, x, coordinates, mine, weights, h);
+      const found = compare(step);
+      const curve = steps.map((h) => ({ h, parts: compare(h) }));
+      return parts.map((part, k) => {
+        const points = curve.map(({ h, parts }) => sweepPoint(h, parts[k]));
+        return inputReport({ index, name: names[index], part, shape: x.shape }, found[k], points, tolerance);
+      });
     });
-    return report(reports, tolerance);
-  };
-  try {
-    return withDefaultDevice(cpu, () => scope(check));
-  } finally {
-    setRandomState(state);
-  }
+    return gradcheckReport(reports, step, tolerance);
+  });
+}
+
+function sweepPoint(step: number, coordinates: Coordinate[]) {
+  const compared = coordinates.filter(({ kink }) => !kink);
+  const error = compared.reduce((worst, c) => Math.max(worst, c.raw), 0);
+  return { step, error, kinks: coordinates.length - compared.length };
+}
+
+/** The float outputs of a function, by part; one part without a name where it returned no record. */
+function partsOf(result: unknown): [string | null, Tensor[]][] {
+  const isRecord = result !== null && typeof result === 'object' && Object.getPrototypeOf(result) === Object.prototype;
+  const parts: [string | null, unknown][] = isRecord ? Object.entries(result) : [[null, result]];
+  return parts.map(([name, value]) => [name, floatOutputs(value)]);
 }
 
 function floatOutputs(result: unknown): Tensor[] {
@@ -121,108 +179,4 @@ function floatOutputs(result: unknown): Tensor[] {
   const floats = list.filter((x) => isFloat(x.dtype));
   if (floats.length === 0) throw new ShapeError('gradcheck: expected the function to return a tensor of floats');
   return floats;
-}
-
-/** The weights of the outputs, and the gradient by the tape for each input; zeros where none arrives. */
-function analytic(outputs: Tensor[], inputs: Tensor[]) {
-  const scalar = outputs.length === 1 && outputs[0].rank === 0;
-  const directions = outputs.map(({ shape, dtype }, i) => ({
-    ...direction(shape, i),
-    dtype,
-    ...(scalar && { data: [1] }),
-  }));
-  const weights = directions.map(({ data }) => data as HostArray);
-  const reached = outputs.flatMap((out, i) => (out.requiresGrad ? [i] : []));
-  const seeds = reached.map((i) => place({ ...directions[i], data: weights[i] }, outputs[i].device));
-  const found = grad(
-    reached.map((i) => outputs[i]),
-    inputs,
-    { gradients: seeds },
-  );
-  const gradients = found.map((g, i) => (g ? valuesOf(g) : new Float64Array(inputs[i].size)));
-  return { weights, gradients };
-}
-
-/** Steps through coordinates of x, writing straight into its memory, and finds the worst. */
-function compare(
-  x: Tensor,
-  gradient: HostArray,
-  evaluate: () => HostArray[],
-  weights: HostArray[],
-  { step, samples }: { step: number; samples: number },
-): Pick<InputReport, 'checked' | 'error' | 'worst'> {
-  const memory = x.view('gradcheck').storage.handle as HostArray;
-  const coordinates = chosen(x.size, samples);
-  let error = 0;
-  let worst: Coordinate | null = null;
-  for (const i of coordinates) {
-    const value = memory[i];
-    const width = step * Math.max(1, Math.abs(value));
-    // The numbers that were stepped to, rounded as they are, so that their distance is exact.
-    const [low, high] = [value - width, value + width];
-    memory[i] = low;
-    const below = evaluate();
-    memory[i] = high;
-    const above = evaluate();
-    memory[i] = value;
-    const { slope, noise } = difference(below, above, weights, high - low);
-    const found = relativeError(gradient[i], slope, noise);
-    if (worst && !(found > error)) continue;
-    error = found;
-    worst = { at: coordinatesOf(i, x.shape), analytic: gradient[i], numeric: slope };
-  }
-  return { checked: coordinates.length, error, worst };
-}
-
-/** All coordinates, or so many in a fixed random order. */
-function chosen(size: number, samples: number): number[] {
-  const sampling: Stream = { seed: 3, stream: size };
-  if (size <= samples) return Array.from({ length: size }, (_, i) => i);
-  return [...shuffled(size, sampling).subarray(0, samples)];
-}
-
-/** The slope of the weighted sum of the outputs, and how far roundoff in the outputs alone can move it. */
-function difference(below: HostArray[], above: HostArray[], weights: HostArray[], width: number) {
-  let rise = 0;
-  let size = 0;
-  weights.forEach((weight, k) => {
-    for (let j = 0; j < weight.length; j++) {
-      rise += weight[j] * (above[k][j] - below[k][j]);
-      size += Math.abs(weight[j]) * (Math.abs(above[k][j]) + Math.abs(below[k][j]));
-    }
-  });
-  return { slope: rise / width, noise: (size * ROUNDINGS * 2 ** -53) / width };
-}
-
-/**
- * |a - n| / max(|a|, |n|). What roundoff explains is taken off the numerator: where the function is large and its
- * slope is near zero, the difference of two rounded values says no more. Two zeros agree; NaN agrees with nothing.
- */
-function relativeError(a: number, n: number, noise: number): number {
-  if (a === n) return 0;
-  const error = Math.max(0, Math.abs(a - n) - noise) / Math.max(Math.abs(a), Math.abs(n));
-  return Number.isNaN(error) ? Number.POSITIVE_INFINITY : error;
-}
-
-/** @internal A flat position as coordinates. */
-export function coordinatesOf(position: number, shape: Shape): number[] {
-  let rest = position;
-  return shape
-    .map((_, i) => {
-      const size = shape[shape.length - 1 - i];
-      const at = rest % size;
-      rest = (rest - at) / size;
-      return at;
-    })
-    .reverse();
-}
-
-function report(inputs: InputReport[], tolerance: number): GradcheckReport {
-  const passed = inputs.every((input) => input.passed);
-  const lines = inputs.map(({ index, shape, checked, error, worst, passed }) => {
-    const place = worst ? ` at [${worst.at}]: analytic ${worst.analytic}, numeric ${worst.numeric}` : '';
-    return `  ${passed ? 'ok  ' : 'FAIL'} input ${index} ${format(shape)}: ${checked} checked, worst ${error.toExponential(1)}${place}`;
-  });
-  const text = [`gradcheck ${passed ? 'passed' : 'FAILED'}, tolerance ${tolerance}`, ...lines].join('\n');
-  return { passed, tolerance, inputs, toString: () => text };
 }

@@ -117,7 +117,7 @@ async function checkOp(row: OpReport, cases: Case[], device: Device): Promise<bo
         continue;
       }
       const expected = await evaluate(item, item.reference ?? item.run, inputs, cpu);
-      if ((item.gradients ?? 'check') === 'check') checkDerivatives(row, item, inputs, expected);
+      if ((item.gradients ?? 'check') === 'check') checkDerivatives(row, item, inputs);
       compareCase(row, item, await actual, expected);
     } catch (error) {
       fail(row, item.title, (error as Error).message);
@@ -142,10 +142,12 @@ function attempt<T>(work: () => Promise<T>): Promise<T> {
 
 const worse = (a: number | null, b: number) => Math.max(a ?? 0, b);
 
-function checkDerivatives(row: OpReport, item: Case, inputs: HostTensor[], { seeds }: Evaluation): void {
-  for (const [order, report] of Object.entries(gradcheckCase(item, inputs, seeds, GRADCHECK, SAMPLES))) {
+function checkDerivatives(row: OpReport, item: Case, inputs: HostTensor[]): void {
+  for (const [order, report] of Object.entries(gradcheckCase(item, inputs, GRADCHECK, SAMPLES))) {
     for (const input of report.inputs) row.gradcheckError = worse(row.gradcheckError, input.error);
-    if (!report.passed) fail(row, item.title, `${order} derivative on the CPU: ${report}`);
+    // What lies on a kink is not compared, so inputs that lie there prove nothing.
+    const kinks = report.inputs.some((input) => input.kinks.length > 0);
+    if (!report.passed || kinks) fail(row, item.title, `${order} derivative on the CPU: ${report}`);
   }
 }
 
