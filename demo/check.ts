@@ -28,6 +28,9 @@ function setState(state: State, status: string): void {
 const errorText = (error: number | null) =>
   error === null ? '-' : error === 0 ? '0' : Number.isFinite(error) ? error.toExponential(1) : 'wrong';
 
+const ulpText = (ulp: number | null) =>
+  ulp === null ? '-' : ulp < 100 ? String(Number(ulp.toFixed(1))) : ulp.toExponential(0);
+
 function cell(text: string, className = '', tag: 'td' | 'th' = 'td'): HTMLTableCellElement {
   const made = document.createElement(tag);
   made.textContent = text;
@@ -44,7 +47,8 @@ function showVerdict(element: HTMLElement, passed: boolean, text: string): void 
 /** The shapes of several inputs apart from each other: [2,3] [3]. */
 const spaced = (shapes: string) => shapes.replaceAll('][', '] [');
 
-function addRow({ op, cases, shapes, forwardError, gradientError, gradcheckError, failures, passed }: OpReport): void {
+function addRow(report: OpReport): void {
+  const { op, cases, shapes, forwardError, forwardUlp, gradientError, gradcheckError, failures, passed } = report;
   const row = rows.insertRow();
   row.dataset.passed = String(passed);
   const name = cell(op, '', 'th');
@@ -60,8 +64,8 @@ function addRow({ op, cases, shapes, forwardError, gradientError, gradcheckError
   showVerdict(mark, passed, passed ? 'ok' : 'failed');
   verdictCell.append(mark);
   row.append(name, cell(String(cases), 'number cases'), tried);
-  row.append(cell(errorText(forwardError), 'number'), cell(errorText(gradientError), 'number'));
-  row.append(cell(errorText(gradcheckError), 'number reference'));
+  row.append(cell(errorText(forwardError), 'number'), cell(ulpText(forwardUlp), 'number reference'));
+  row.append(cell(errorText(gradientError), 'number'), cell(errorText(gradcheckError), 'number reference'));
   row.append(verdictCell);
   if (failures.length === 0) return;
   const detail = rows.insertRow();
@@ -80,9 +84,9 @@ function finish(finished: KernelReport): void {
   setState('done', `${ops.length} ops, ${cases} cases, ${shaders.length} shaders, ${seconds.toFixed(1)} s`);
 }
 
-/** Saves the report, with the device and the browser that it is about. */
+/** Saves the report, with the browser that it is about. */
 function save(): void {
-  const about = { date: new Date().toISOString(), userAgent: navigator.userAgent, device };
+  const about = { date: new Date().toISOString(), userAgent: navigator.userAgent };
   // JSON has no infinity, which stands for an error beyond measure.
   const finite = (_: string, value: unknown) =>
     typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;

@@ -70,6 +70,7 @@ export async function kernelCheck(
   }
   return {
     adapter: plans ? `${device}, with the plans of ${plans} adapters` : String(device),
+    device: device.info,
     passed: rows.every((row) => row.passed),
     seconds: (performance.now() - begin) / 1000,
     ops: rows,
@@ -80,6 +81,7 @@ export async function kernelCheck(
 const emptyRow = (op: string): OpReport => ({
   op,
   cases: 0,
+  refused: 0,
   shapes: [],
   forwardError: null,
   gradientError: null,
@@ -101,11 +103,12 @@ function fail(row: OpReport, title: string, detail: string): void {
 async function checkOp(row: OpReport, cases: Case[], device: Device): Promise<boolean> {
   const cpu = cpuDevice();
   const underWay = cases.map((item) => {
+    const refuses = refusalOf(item, device);
     const inputs = inputsOf(item);
     const shapes = inputs.map(({ shape }) => format(shape)).join('');
     if (!row.shapes.includes(shapes)) row.shapes.push(shapes);
     row.cases++;
-    const refuses = refusalOf(item, device);
+    if (refuses && !item.refuses) row.refused++;
     const actual = refuses || item.faults ? null : attempt(() => evaluate(item, item.run, inputs, device));
     return { item, inputs, refuses, actual };
   });

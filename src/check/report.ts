@@ -1,4 +1,5 @@
 // What the kernel check found, as data and as a table of text.
+import type { DeviceInfo } from '../tensor/device.ts';
 
 export interface Failure {
   /** Title of the case; empty where the failure is about the op as a whole. */
@@ -9,6 +10,8 @@ export interface Failure {
 export interface OpReport {
   op: string;
   cases: number;
+  /** Cases that need a feature which the adapter lacks: they were refused by its name, as they must be. */
+  refused: number;
   /** Input shapes of the cases, as text, each once. */
   shapes: string[];
   /** Worst max |gpu - cpu| / max |cpu| of an output, of a gradient; null where none was compared. */
@@ -29,7 +32,10 @@ export interface ShaderReport {
 }
 
 export interface KernelReport {
+  /** What was checked, in words. */
   adapter: string;
+  /** The same in detail: driver, features, limits. */
+  device: DeviceInfo;
   passed: boolean;
   seconds: number;
   ops: OpReport[];
@@ -41,6 +47,20 @@ const SHAPES_WIDTH = 40;
 
 const number = (value: number | null) =>
   value === null ? '-' : value === 0 ? '0' : Number.isFinite(value) ? value.toExponential(1) : 'wrong';
+
+/** Units of the last place: of a value that is small beside its neighbours they may be many. */
+const ulps = (value: number | null) =>
+  value === null ? '-' : value < 100 ? String(Number(value.toFixed(1))) : value.toExponential(0);
+
+/** Driver, features and limits of a device, in lines. */
+function deviceLines({ kind, vendor, architecture, device, driver, features = [], limits = {} }: DeviceInfo): string[] {
+  if (kind === 'cpu') return [];
+  const entry = ([name, value]: [string, number]) => `${name} ${value}`;
+  return [
+    `device ${[vendor, architecture, device].filter(Boolean).join(', ')}; driver ${driver || 'not told'}`,
+    `features ${features.join(', ') || 'none'}; limits ${Object.entries(limits).map(entry).join(', ')}`,
+  ];
+}
 
 const failureText = ({ title, detail }: Failure) => [title, detail].filter(Boolean).join(': ');
 
@@ -54,11 +74,12 @@ function shapeList(shapes: string[]): string {
 
 /** The report as a table: a line per op, the failures below it, and what ran at the end. */
 export function formatReport(report: KernelReport): string {
-  const head = ['op', 'shapes tried', 'forward', 'gradient', 'gradcheck', 'verdict'];
+  const head = ['op', 'shapes tried', 'forward', 'ulp', 'gradient', 'gradcheck', 'verdict'];
   const rows = report.ops.map((op) => [
     op.op,
     shapeList(op.shapes),
     number(op.forwardError),
+    ulps(op.forwardUlp),
     number(op.gradientError),
     number(op.gradcheckError),
     op.passed ? 'ok' : 'FAILED',
@@ -73,14 +94,17 @@ export function formatReport(report: KernelReport): string {
     line(row),
     ...report.ops[i].failures.map((failure) => `    ${failureText(failure).replaceAll('\n', '\n    ')}`),
   ]);
+  const without = report.ops.reduce((n, op) => n + op.refused, 0);
+  const refused = without > 0 ? `, ${without} of them refused for a feature that this adapter lacks` : '';
   const failed = report.ops.filter((op) => !op.passed).length;
   const cases = report.ops.reduce((n, op) => n + op.cases, 0);
   const variants = report.shaders.reduce((n, shader) => n + shader.variants, 0);
   return [
     `kernel check on ${report.adapter}`,
+    ...deviceLines(report.device),
     line(head),
     ...table,
-    `${report.ops.length} ops, ${cases} cases, ${report.shaders.length} shaders in ${variants} variants, ${report.seconds.toFixed(1)} s: ` +
+    `${report.ops.length} ops, ${cases} cases${refused}, ${report.shaders.length} shaders in ${variants} variants, ${report.seconds.toFixed(1)} s: ` +
       (failed === 0 ? 'all ok' : `${failed} FAILED`),
   ].join('\n');
 }

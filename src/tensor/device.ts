@@ -11,6 +11,9 @@ export interface DeviceInfo {
   software: boolean;
   vendor?: string;
   architecture?: string;
+  /** The adapter's own name and its driver, where the platform tells them; browsers may not. */
+  device?: string;
+  driver?: string;
   features?: string[];
   limits?: Record<string, number>;
 }

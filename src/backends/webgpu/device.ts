@@ -20,7 +20,7 @@ export async function webgpuDevice(choice?: AdapterChoice): Promise<Device> {
   const requiredFeatures = FEATURES.filter((name) => adapter.features.has(name));
   const requiredLimits = Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]]));
   const device = await adapter.requestDevice({ label: 'downhill', requiredFeatures, requiredLimits });
-  const { vendor, architecture, description } = adapter.info;
+  const { vendor, architecture, device: name, description } = adapter.info;
   const limits = Object.fromEntries(LIMITS.map((name) => [name, device.limits[name]]));
   const info = {
     kind: 'webgpu' as const,
@@ -28,6 +28,8 @@ export async function webgpuDevice(choice?: AdapterChoice): Promise<Device> {
     software,
     vendor,
     architecture,
+    device: name,
+    driver: description,
     features: requiredFeatures,
     limits,
   };
