@@ -12,6 +12,7 @@ export { MNIST_FILES, type Mnist, mnistFrom, parseIdx } from './data/mnist.ts';
 export { decodeSafetensors, encodeSafetensors } from './io/safetensors.ts';
 export * as nn from './nn/index.ts';
 export * from './ops/index.ts';
+export { type RandomOptions, rand, randint, randn } from './ops/sampling.ts';
 export * as optim from './optim/index.ts';
 export {
   arange,
@@ -19,8 +20,6 @@ export {
   full,
   linspace,
   ones,
-  rand,
-  randn,
   type TensorOptions,
   tensor,
   zeros,

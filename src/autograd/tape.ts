@@ -92,6 +92,15 @@ export function apply<A>(op: Op<A>, inputs: Tensor[], attrs: A): Tensor[] {
   return outputs;
 }
 
+/** Runs a row without inputs, such as a random one, on a device. Returns its only output. */
+export function generate<A>(op: Op<A>, device: Device, attrs: A): Tensor {
+  const [{ shape, dtype }] = op.outputs([], attrs);
+  checkRank(op.name, shape);
+  const out = Tensor.allocate(device, op.name, shape, dtype);
+  device.backend.run(op, [], [out.view(op.name)], attrs);
+  return out;
+}
+
 /** Applies a row that only looks at its input differently. Copies where no strides can express it. */
 export function applyView<A>(op: ViewOp<A>, input: Tensor, attrs: A): Tensor {
   checkRank(op.name, op.outputShape(input.shape, attrs));

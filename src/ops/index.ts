@@ -33,5 +33,6 @@ export { linear, matmul } from './matmul.ts';
 export { flatten, permute, reshape, transpose } from './movement.ts';
 export { batchNorm } from './norm.ts';
 export { maxPool2d } from './pool.ts';
-export { dropout } from './random.ts';
+export { alphaDropout, dropout, dropout2d } from './random.ts';
 export { max, mean } from './reduction.ts';
+export { bernoulli } from './sampling.ts';

@@ -1,12 +1,16 @@
-// Dropout, with masks from the Philox stream: recomputed in the backward pass, never stored.
+// The dropout family, with masks from the Philox stream: recomputed in the backward pass, never stored.
 import source from '../../shaders/dropout.wgsl';
+import philox from '../../shaders/parts/philox.wgsl';
 import { define, type Op } from '../autograd/op.ts';
 import { apply } from '../autograd/tape.ts';
+import type { Device } from '../tensor/device.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import { nextStream, randomWords, type Stream, streamWords } from '../tensor/random.ts';
-import { elementCount } from '../tensor/shape.ts';
+import { elementCount, format, type Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { add, ge, mul, where } from './elementwise.ts';
 import { ceilDiv, grid } from './launch.ts';
+import { rand } from './sampling.ts';
 
 interface DropoutAttrs {
   p: number;
@@ -33,7 +37,7 @@ const dropoutOp: Op<DropoutAttrs> = define({
     return {
       dispatches: [
         {
-          shader: { file: 'dropout.wgsl', source },
+          shader: { file: 'dropout.wgsl', source, preamble: philox },
           params: [n, threshold(p), { f32: keepScale(p) }, 0, ...streamWords(stream)],
           workgroups: grid(ceilDiv(ceilDiv(n, 4), 64)),
         },
@@ -44,8 +48,40 @@ const dropoutOp: Op<DropoutAttrs> = define({
   vjp: ([g], { attrs }) => apply(dropoutOp, [g!], attrs),
 });
 
+function checkProbability(op: string, p: number): void {
+  if (!(p >= 0 && p <= 1)) throw new ShapeError(`${op}: expected a probability from 0 to 1, got ${p}`);
+}
+
 /** Zeroes each element with probability p and scales the rest by 1 / (1 - p). Takes the next stream of the generator. */
 export function dropout(x: Tensor, p = 0.5, stream: Stream = nextStream()): Tensor {
-  if (!(p >= 0 && p <= 1)) throw new ShapeError(`dropout: expected a probability from 0 to 1, got ${p}`);
+  checkProbability('dropout', p);
   return apply(dropoutOp, [x], { p, stream })[0];
+}
+
+/** Random numbers in [0, 1) that are at least p: whom dropout keeps. */
+const kept = (shape: Shape, device: Device, p: number, stream: Stream) => ge(rand(shape, { device, stream }), p);
+
+/** Zeroes each channel of x [N, C, ...] with probability p and scales the rest by 1 / (1 - p). */
+export function dropout2d(x: Tensor, p = 0.5, stream: Stream = nextStream()): Tensor {
+  checkProbability('dropout2d', p);
+  if (x.rank < 3)
+    throw new ShapeError(`dropout2d: expected input [N, C, ...] of at least 3 dims, got ${format(x.shape)}`);
+  if (x.dtype !== 'float32') throw new ShapeError(`dropout2d: expected dtype float32, got ${x.dtype}`);
+  const channels = x.shape.map((size, d) => (d < 2 ? size : 1));
+  return mul(where(kept(channels, x.device, p, stream), x, 0), keepScale(p));
+}
+
+/** What SELU tends to for ever smaller inputs, -1.0507 * 1.67326: the value that stands for a dropped element. */
+const SELU_LOW = -1.7580993408473766;
+
+/**
+ * Dropout for SELU networks (Klambauer et al., 2017): with probability p an element becomes SELU's lower limit s, and all
+ * are then mapped by a x + b so that mean 0 and variance 1 stay: a = 1 / sqrt((1 - p) (1 + p s^2)), b = -a p s.
+ */
+export function alphaDropout(x: Tensor, p = 0.5, stream: Stream = nextStream()): Tensor {
+  checkProbability('alphaDropout', p);
+  if (x.dtype !== 'float32') throw new ShapeError(`alphaDropout: expected dtype float32, got ${x.dtype}`);
+  // With all of them dropped there is nothing to keep the variance of: zeros, as in PyTorch.
+  const a = p === 1 ? 0 : 1 / Math.sqrt((1 - p) * (1 + p * SELU_LOW ** 2));
+  return add(mul(where(kept(x.shape, x.device, p, stream), x, SELU_LOW), a), -a * p * SELU_LOW);
 }

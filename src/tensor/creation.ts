@@ -1,8 +1,7 @@
-// Tensors from values: tensor, zeros, ones, full, eye, arange, linspace, rand, randn.
+// Tensors from values: tensor, zeros, ones, full, eye, arange, linspace.
 import { type Device, defaultDevice } from './device.ts';
 import { type DType, type HostArray, isFloat, toHost } from './dtype.ts';
 import { ShapeError } from './errors.ts';
-import { normal, uniform } from './random.ts';
 import { checkShape, elementCount, format, type Shape } from './shape.ts';
 import { Tensor } from './tensor.ts';
 
@@ -98,16 +97,4 @@ export function linspace(start: number, end: number, steps: number, options?: Te
     steps === 1 ? start : start + ((end - start) * i) / (steps - 1),
   );
   return fromHost('linspace', data, [steps], options);
-}
-
-/** Uniform numbers in [0, 1) from the seeded stream; the same bits on every device. */
-export function rand(shape: Shape, options?: TensorOptions): Tensor {
-  checkShape('rand', shape);
-  return fromHost('rand', uniform(elementCount(shape)), shape, options);
-}
-
-/** Normal numbers with mean 0 and variance 1 from the seeded stream; the same on every device. */
-export function randn(shape: Shape, options?: TensorOptions): Tensor {
-  checkShape('randn', shape);
-  return fromHost('randn', normal(elementCount(shape)), shape, options);
 }

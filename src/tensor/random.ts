@@ -1,10 +1,10 @@
-// Philox4x32-10 (Salmon et al., SC'11): counter-based random bits, the same on every device (shaders/dropout.wgsl).
+// Philox4x32-10 (Salmon et al., SC'11): counter-based random bits, the same on every device (shaders/parts/philox.wgsl).
 
 const MULTIPLIER = [0xd2511f53, 0xcd9e8d57];
 const WEYL = [0x9e3779b9, 0xbb67ae85];
 
 /** High 32 bits of an unsigned 32 by 32 bit product, by 16-bit limbs. */
-function mulHigh(a: number, b: number): number {
+export function mulHigh(a: number, b: number): number {
   const aLow = a & 0xffff;
   const aHigh = a >>> 16;
   const bLow = b & 0xffff;

@@ -1,0 +1,25 @@
+// out[i] = a sample made of random words: one thread makes four elements from one Philox block.
+//
+// Memory: out is contiguous, in quads. Random word i is lane i % 4 of the block with counter (i / 4, 0, stream) and key
+// (seed). Preamble: parts/philox.wgsl, OUT, and `fn sample(words, a, b) -> vec4<OUT>`.
+struct Params {
+  n: u32,
+  a: u32,
+  b: u32,
+  pad: u32,
+  key: vec2<u32>,
+  stream: vec2<u32>,
+}
+
+@group(0) @binding(0) var<storage, read_write> out: array<vec4<OUT>>;
+@group(0) @binding(1) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+  let quad = id.y * groups.x * 64u + id.x;
+  if (quad * 4u >= params.n) {
+    return;
+  }
+  let words = philox(vec4<u32>(quad, 0u, params.stream), params.key);
+  out[quad] = sample(words, params.a, params.b);
+}
