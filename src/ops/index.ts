@@ -1,5 +1,6 @@
 // Every public op. What is exported here is a function of the package and, by methods.ts, a method of Tensor.
 export { elu, leakyRelu, relu, sigmoid, tanh } from './activation.ts';
+export { type AttentionOptions, scaledDotProductAttention } from './attention.ts';
 export { expand, sum } from './broadcast.ts';
 export { conv2d } from './conv.ts';
 export {
@@ -36,3 +37,4 @@ export { maxPool2d } from './pool.ts';
 export { alphaDropout, dropout, dropout2d } from './random.ts';
 export { max, mean } from './reduction.ts';
 export { bernoulli } from './sampling.ts';
+export { logSoftmax, softmax } from './softmax.ts';

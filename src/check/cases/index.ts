@@ -11,6 +11,7 @@ import { cases as norm } from './norm.ts';
 import { cases as pool } from './pool.ts';
 import { cases as random } from './random.ts';
 import { cases as reduction } from './reduction.ts';
+import { cases as softmax } from './softmax.ts';
 import { cases as update } from './update.ts';
 
 export const cases: Case[] = [
@@ -24,6 +25,7 @@ export const cases: Case[] = [
   ...pool,
   ...norm,
   ...loss,
+  ...softmax,
   ...random,
   ...update,
 ];

@@ -1,0 +1,60 @@
+// Scaled dot-product attention, in ops.
+import { arange } from '../tensor/creation.ts';
+import { ShapeError } from '../tensor/errors.ts';
+import { format } from '../tensor/shape.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { add, ge, gt, mul, where } from './elementwise.ts';
+import { matmul } from './matmul.ts';
+import { reshape, transpose } from './movement.ts';
+import { dropout } from './random.ts';
+import { softmax } from './softmax.ts';
+
+export interface AttentionOptions {
+  /** bool, true where a query may look at a key, or float32, added to the scores; broadcasts to [..., L, S]. */
+  mask?: Tensor | null;
+  /** Query i looks at keys 0 to i only. Not together with a mask. */
+  causal?: boolean;
+  /** Factor on the scores. Default: 1 / sqrt(E). */
+  scale?: number;
+  /** Probability of dropping a weight. Default 0. */
+  dropout?: number;
+}
+
+/**
+ * softmax(scale query key^T + mask) value, as PyTorch's scaled_dot_product_attention: query [..., L, E], key [..., S, E],
+ * value [..., S, V], leading dims broadcast; out [..., L, V]. A query that may look at nothing gives zeros.
+ */
+export function scaledDotProductAttention(
+  query: Tensor,
+  key: Tensor,
+  value: Tensor,
+  { mask, causal = false, scale, dropout: p = 0 }: AttentionOptions = {},
+): Tensor {
+  const shapes = [query, key, value].map(({ shape }) => format(shape)).join(', ');
+  const [E, S] = [query.shape.at(-1), key.shape.at(-2)];
+  if ([query, key, value].some((x) => x.rank < 2) || key.shape.at(-1) !== E || value.shape.at(-2) !== S) {
+    throw new ShapeError(
+      `scaledDotProductAttention: expected query [..., L, E], key [..., S, E], value [..., S, V], got ${shapes}`,
+    );
+  }
+  if (mask && causal) throw new ShapeError('scaledDotProductAttention: expected a mask or causal, got both');
+  if (mask && mask.dtype !== 'bool' && mask.dtype !== 'float32') {
+    throw new ShapeError(`scaledDotProductAttention: expected a mask of bool or float32, got ${mask.dtype}`);
+  }
+  const scores = matmul(mul(query, scale ?? 1 / Math.sqrt(E!)), transpose(key));
+  const shown = causal ? lowerTriangle(query.shape.at(-2)!, S!, query) : (mask ?? null);
+  const weights = shown ? masked(scores, shown) : softmax(scores);
+  return matmul(p > 0 ? dropout(weights, p) : weights, value);
+}
+
+/** Softmax over what the mask lets through; zeros elsewhere, also where that is everything. */
+function masked(scores: Tensor, mask: Tensor): Tensor {
+  const low = Number.NEGATIVE_INFINITY;
+  if (mask.dtype === 'bool') return where(mask, softmax(where(mask, scores, low)), 0);
+  return where(gt(mask, low), softmax(add(scores, mask)), 0);
+}
+
+const lowerTriangle = (L: number, S: number, { device }: Tensor): Tensor => {
+  const count = (n: number) => arange(0, n, 1, { dtype: 'int32', device });
+  return ge(reshape(count(L), [L, 1]), count(S));
+};
