@@ -33,6 +33,7 @@ export { crossEntropy } from './loss.ts';
 export { linear, matmul } from './matmul.ts';
 export { flatten, permute, reshape, transpose } from './movement.ts';
 export { batchNorm } from './norm.ts';
+export { groupNorm, instanceNorm, layerNorm, rmsNorm } from './normalize.ts';
 export { maxPool2d } from './pool.ts';
 export { alphaDropout, dropout, dropout2d } from './random.ts';
 export { max, mean } from './reduction.ts';

@@ -8,6 +8,7 @@ import { cases as loss } from './loss.ts';
 import { cases as matmul } from './matmul.ts';
 import { cases as movement } from './movement.ts';
 import { cases as norm } from './norm.ts';
+import { cases as normalize } from './normalize.ts';
 import { cases as pool } from './pool.ts';
 import { cases as random } from './random.ts';
 import { cases as reduction } from './reduction.ts';
@@ -24,6 +25,7 @@ export const cases: Case[] = [
   ...conv,
   ...pool,
   ...norm,
+  ...normalize,
   ...loss,
   ...softmax,
   ...random,

@@ -1,0 +1,214 @@
+// Normalization by rows: layer, group, instance and root mean square norm are one op on different shapes.
+import source from '../../shaders/normalize.wgsl';
+import gradSource from '../../shaders/normalizeGrad.wgsl';
+import { define, type Op } from '../autograd/op.ts';
+import { apply, throughOps } from '../autograd/tape.ts';
+import type { GpuTraits } from '../tensor/backend.ts';
+import { ShapeError } from '../tensor/errors.ts';
+import { elementCount, format, type Shape, sameShape } from '../tensor/shape.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { add, mul, rsqrt, square, sub } from './elementwise.ts';
+import { constants, grid, threads } from './launch.ts';
+import { reshape } from './movement.ts';
+import { mean } from './reduction.ts';
+
+interface NormalizeAttrs {
+  eps: number;
+  /** Whether the mean is taken off. */
+  center: boolean;
+}
+
+/** Values that a thread sums before they join the rest: short sums have small errors. */
+const BLOCK = 16;
+/** Longer rows are normalized by the reductions, which spread them over many workgroups. */
+const LONG = 2 ** 16;
+
+const preamble = ({ center }: NormalizeAttrs, gpu: GpuTraits) => constants({ WG: threads(gpu), BLOCK, CENTER: center });
+
+/** x [rows, size]. Outputs: (x - mean) / sqrt(variance + eps) by row, and the factor 1 / sqrt(variance + eps) [rows]. */
+const normalizeOp: Op<NormalizeAttrs> = define({
+  name: 'normalize',
+  outputs: ([{ shape }]) => [
+    { shape, dtype: 'float32' },
+    { shape: [shape[0]], dtype: 'float32' },
+  ],
+  cpu: ([x], [out, rstd], { eps, center }) => {
+    const [rows, size] = x.shape;
+    for (let i = 0; i < rows; i++) {
+      const row = Float64Array.from(x.data.subarray(i * size, (i + 1) * size));
+      const middle = center ? row.reduce((a, b) => a + b, 0) / size : 0;
+      rstd.data[i] = 1 / Math.sqrt(row.reduce((total, v) => total + (v - middle) ** 2, 0) / size + eps);
+      row.forEach((v, j) => {
+        out.data[i * size + j] = (v - middle) * rstd.data[i];
+      });
+    }
+  },
+  plan: ([{ shape }], _outputs, attrs, gpu) => ({
+    dispatches:
+      elementCount(shape) === 0
+        ? []
+        : [
+            {
+              shader: { file: 'normalize.wgsl', source, preamble: preamble(attrs, gpu) },
+              params: [...shape, { f32: attrs.eps }],
+              workgroups: grid(shape[0]),
+            },
+          ],
+  }),
+  vjp: ([g], { inputs: [x], outputs: [y, rstd], attrs }) => [apply(gradOp, [g!, x, y, rstd], attrs)[0]],
+});
+
+/**
+ * The gradient of x: rstd (g - mean g - y mean(g y)) by row. y and rstd come along to save work: they are functions of x, and
+ * the derivative treats them so.
+ */
+const gradOp: Op<NormalizeAttrs> = define({
+  name: 'normalizeGrad',
+  outputs: ([g]) => [{ shape: g.shape, dtype: 'float32' }],
+  cpu: ([g, , y, rstd], [out], { center }) => {
+    const [rows, size] = g.shape;
+    for (let i = 0; i < rows; i++) {
+      let [total, product] = [0, 0];
+      for (let j = i * size; j < (i + 1) * size; j++) {
+        total += g.data[j];
+        product += g.data[j] * y.data[j];
+      }
+      for (let j = i * size; j < (i + 1) * size; j++) {
+        out.data[j] = rstd.data[i] * (g.data[j] - (center ? total / size : 0) - (y.data[j] * product) / size);
+      }
+    }
+  },
+  plan: ([{ shape }], _outputs, attrs, gpu) => ({
+    dispatches:
+      elementCount(shape) === 0
+        ? []
+        : [
+            {
+              shader: { file: 'normalizeGrad.wgsl', source: gradSource, preamble: preamble(attrs, gpu) },
+              reads: [0, 2, 3].map((index) => ({ of: 'input', index })),
+              params: [...shape],
+              workgroups: grid(shape[0]),
+            },
+          ],
+  }),
+  vjp: (grads, { inputs: [g, x], attrs }) => [
+    ...throughOps(
+      [g, x],
+      (g, x) => {
+        const { y, rstd } = byOps(x, attrs);
+        const centered = attrs.center ? sub(g, mean(g, 1, true)) : g;
+        return [mul(rstd, sub(centered, mul(y, mean(mul(g, y), 1, true))))];
+      },
+      grads,
+    ),
+    null,
+    null,
+  ],
+});
+
+/** What the kernel computes, by the general reductions. */
+function byOps(x: Tensor, { eps, center }: NormalizeAttrs) {
+  const centered = center ? sub(x, mean(x, 1, true)) : x;
+  const rstd = rsqrt(add(mean(square(centered), 1, true), eps));
+  return { y: mul(centered, rstd), rstd };
+}
+
+/** Rows of `size` neighbours normalized; the shape stays. */
+function normalizeRows(x: Tensor, size: number, attrs: NormalizeAttrs): Tensor {
+  const rows = reshape(x, [size === 0 ? 0 : x.size / size, size]);
+  return reshape(size > LONG ? byOps(rows, attrs).y : apply(normalizeOp, [rows], attrs)[0], x.shape);
+}
+
+function check(
+  op: string,
+  x: Tensor,
+  factors: Record<string, Tensor | null | undefined>,
+  shape: Shape,
+  eps: number,
+): void {
+  if (x.dtype !== 'float32') throw new ShapeError(`${op}: expected dtype float32, got ${x.dtype}`);
+  if (!(eps >= 0)) throw new ShapeError(`${op}: expected eps of at least 0, got ${eps}`);
+  for (const [name, v] of Object.entries(factors)) {
+    if (v && (!sameShape(v.shape, shape) || v.dtype !== 'float32' || v.device !== x.device)) {
+      const wanted = `${name} ${format(shape)} of dtype float32 on the input's device`;
+      throw new ShapeError(`${op}: expected ${wanted} for input ${format(x.shape)}, got ${v}`);
+    }
+    v?.view(op);
+  }
+}
+
+interface Affine {
+  weight?: Tensor | null;
+  bias?: Tensor | null;
+  /** Added to the variance. */
+  eps?: number;
+}
+
+const affine = (y: Tensor, weight?: Tensor | null, bias?: Tensor | null): Tensor => {
+  const scaled = weight ? mul(y, weight) : y;
+  return bias ? add(scaled, bias) : scaled;
+};
+
+/** The number of elements in the last dims, which must be these. */
+function trailing(op: string, x: Tensor, shape: Shape): number {
+  if (!Array.isArray(shape) || shape.length === 0 || !sameShape(x.shape.slice(-shape.length), shape)) {
+    throw new ShapeError(`${op}: expected input [..., ${shape}], got ${format(x.shape)}`);
+  }
+  return elementCount(shape);
+}
+
+/**
+ * (x - mean) / sqrt(variance + eps) * weight + bias over the last dims, whose sizes are `normalizedShape`; weight and bias
+ * are of that shape. The variance is the biased one. eps is 1e-5 by default.
+ */
+export function layerNorm(x: Tensor, normalizedShape: Shape, { weight, bias, eps = 1e-5 }: Affine = {}): Tensor {
+  const size = trailing('layerNorm', x, normalizedShape);
+  check('layerNorm', x, { weight, bias }, normalizedShape, eps);
+  return affine(normalizeRows(x, size, { eps, center: true }), weight, bias);
+}
+
+/** x / sqrt(mean(x^2) + eps) * weight over the last dims, whose sizes are `normalizedShape`. eps is 2^-23 by default, as in PyTorch. */
+export function rmsNorm(
+  x: Tensor,
+  normalizedShape: Shape,
+  { weight, eps = 2 ** -23 }: Omit<Affine, 'bias'> = {},
+): Tensor {
+  const size = trailing('rmsNorm', x, normalizedShape);
+  check('rmsNorm', x, { weight }, normalizedShape, eps);
+  return affine(normalizeRows(x, size, { eps, center: false }), weight);
+}
+
+/** A [C] tensor as [C, 1, ...], to broadcast over x [N, C, ...]. */
+const perChannel = (v: Tensor | null | undefined, x: Tensor) =>
+  v &&
+  reshape(
+    v,
+    x.shape.slice(1).map((n, d) => (d === 0 ? n : 1)),
+  );
+
+/**
+ * x [N, C, ...] normalized over each of `groups` groups of neighbouring channels of each image, then times weight [C] plus
+ * bias [C]. eps is 1e-5 by default.
+ */
+export function groupNorm(x: Tensor, groups: number, { weight, bias, eps = 1e-5 }: Affine = {}): Tensor {
+  if (x.rank < 2) throw new ShapeError(`groupNorm: expected input [N, C, ...], got ${format(x.shape)}`);
+  const [N, C] = x.shape;
+  if (!Number.isInteger(groups) || groups < 1 || C % groups !== 0) {
+    throw new ShapeError(`groupNorm: expected groups that divide ${C} channels, got ${groups}`);
+  }
+  check('groupNorm', x, { weight, bias }, [C], eps);
+  const size = N * groups === 0 ? 0 : x.size / (N * groups);
+  return affine(normalizeRows(x, size, { eps, center: true }), perChannel(weight, x), perChannel(bias, x));
+}
+
+/** x [N, C, ...] normalized over each channel of each image, then times weight [C] plus bias [C]. eps is 1e-5 by default. */
+export function instanceNorm(x: Tensor, { weight, bias, eps = 1e-5 }: Affine = {}): Tensor {
+  if (x.rank < 3)
+    throw new ShapeError(`instanceNorm: expected input [N, C, ...] of at least 3 dims, got ${format(x.shape)}`);
+  const size = elementCount(x.shape.slice(2));
+  if (size < 2) {
+    throw new ShapeError(`instanceNorm: expected more than one value per channel, got input ${format(x.shape)}`);
+  }
+  check('instanceNorm', x, { weight, bias }, [x.shape[1]], eps);
+  return affine(normalizeRows(x, size, { eps, center: true }), perChannel(weight, x), perChannel(bias, x));
+}
