@@ -20,7 +20,7 @@ const rms: Norm = (x) => rmsNorm(x, [x.shape.at(-1)!]);
 
 /** More than a workgroup of either kind has threads, and more than a block of each of its threads. */
 const shapes: [title: string, shape: Shape][] = [
-  ['three values', [5, 3]],
+  ['four values', [5, 4]],
   ['ten values', [7, 10]],
   ['a vector', [17]],
   ['a row over all threads', [3, 67]],
