@@ -25,6 +25,8 @@ export interface Case {
   gradients?: 'check' | 'compare' | 'none';
   /** Differences from the family's tolerance; the case says why. */
   tolerance?: Partial<Tolerance>;
+  /** The call has no tensors as arguments: its input only brings the device. */
+  inputless?: boolean;
   /** Millions of elements or of threads: it takes seconds on a software adapter. */
   large?: boolean;
   /** What the CPU runs instead: an easier way to the same values, where `run` is too much for it or it refuses the inputs. */

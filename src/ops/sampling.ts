@@ -133,5 +133,6 @@ export function bernoulli(p: Tensor, stream: Stream = nextStream()): Tensor {
       `bernoulli: expected probabilities of dtype float32, got ${p instanceof Tensor ? p.dtype : p}`,
     );
   }
+  p.view('bernoulli');
   return cast(lt(rand(p.shape, { device: p.device, stream }), p), 'float32');
 }

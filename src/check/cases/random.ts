@@ -68,13 +68,13 @@ const DEVICE = [given([0])];
 const made = (op: string, run: (shape: Shape, options: RandomOptions) => Tensor): Case[] => [
   ...streams.map(
     ([title, stream]): Case => ({
-      ...{ op, title, inputs: DEVICE, gradients: 'none' },
+      ...{ op, title, inputs: DEVICE, inputless: true, gradients: 'none' },
       run: ({ device }) => run([37], { device, stream }),
     }),
   ),
   ...[[], [1], [2], [3], [2, 3, 5], [0, 3], [4099]].map(
     (shape): Case => ({
-      ...{ op, title: `shape [${shape}]`, inputs: DEVICE, gradients: 'none' },
+      ...{ op, title: `shape [${shape}]`, inputs: DEVICE, inputless: true, gradients: 'none' },
       run: ({ device }) => [run(shape, { device }), run(shape, { device })],
     }),
   ),
@@ -128,7 +128,7 @@ const integers: Case[] = [
   ...made('integers', integer(-10, 1000)),
   ...ranges.map(
     ([low, high]): Case => ({
-      ...{ op: 'integers', title: `from ${low} to ${high}`, inputs: DEVICE, gradients: 'none' },
+      ...{ op: 'integers', title: `from ${low} to ${high}`, inputs: DEVICE, inputless: true, gradients: 'none' },
       run: ({ device }) => randint(low, high, [67], { device }),
     }),
   ),
