@@ -1,17 +1,23 @@
 // out[n, o, h, w] = sum over i, kh, kw of x[n, i, h', w'] * weight[o, i, kh, kw]: convolution as an implicit matrix product
-// of weights with image columns. Each thread computes 8 channels at 4 positions.
+// of weights with image columns. o and i run over the channels of one group, O and I of each; a group has its own
+// channels of x, of weight and of out. Each thread computes TILE channels of one group at 4 positions.
 //
 // Forward: (h', w') = (h, w) * stride - padding + (kh, kw) * dilation. With TRANSPOSED, the gradient of the image, out is
 // the image, x the gradient, o and i swap roles, and (h', w') = ((h, w) + padding - (kh, kw) * dilation) / stride where
 // that is whole. What falls outside x counts as 0.
 //
-// Memory: x [N, I, H, W] and out [N, O, outH, outW] are contiguous, weight is walked by the strides weightO and weightI.
-// The threads of a workgroup share their 8 channels, so weights are loaded once for all; neighbours take neighbouring
-// positions. Preamble: WG threads, TRANSPOSED, and UNIT where stride is 1.
+// Memory: x [N, groups * I, H, W] and out [N, groups * O, outH, outW] are contiguous; weight holds O * I * taps elements
+// per group, walked by the strides weightO and weightI. The threads of a workgroup share their channels, so weights are
+// loaded once for all; neighbours take neighbouring positions. Workgroups run over positions, then over channel tiles.
+// Preamble: WG threads; TILE 8 or 1; TRANSPOSED; UNIT where stride is 1; BLOCKED where sums are long: then those of blockI
+// channels are summed before they join the rest, as short sums have small errors.
 struct Params {
   positions: u32, // N * outH * outW
   O: u32,
   I: u32,
+  groups: u32,
+  blockI: u32,
+  positionGroups: u32, // workgroups that cover the positions
   H: u32,
   W: u32,
   outH: u32,
@@ -45,29 +51,34 @@ fn tap(start: vec4<u32>, k: u32, dilation: u32, stride: u32) -> vec4<u32> {
   return select(vec4<u32>(0xffffffffu), at / stride, at % stride == vec4<u32>());
 }
 
-fn store(position: u32, o: u32, value: f32) {
-  if (position < params.positions && o < params.O) {
-    let plane = params.outH * params.outW;
-    out[((position / plane) * params.O + o) * plane + position % plane] = value;
+// Writes channel o of a group; `places` are those of its channel 0.
+fn store4(positions: vec4<u32>, places: vec4<u32>, o: u32, values: vec4<f32>) {
+  if (o >= params.O) {
+    return;
   }
-}
-
-fn store4(positions: vec4<u32>, o: u32, values: vec4<f32>) {
-  store(positions.x, o, values.x);
-  store(positions.y, o, values.y);
-  store(positions.z, o, values.z);
-  store(positions.w, o, values.w);
+  let at = places + o * params.outH * params.outW;
+  if (positions.x < params.positions) { out[at.x] = values.x; }
+  if (positions.y < params.positions) { out[at.y] = values.y; }
+  if (positions.z < params.positions) { out[at.z] = values.z; }
+  if (positions.w < params.positions) { out[at.w] = values.w; }
 }
 
 @compute @workgroup_size(WG)
 fn main(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(workgroup_id) workgroup: vec3<u32>,
+  @builtin(num_workgroups) workgroups: vec3<u32>,
   @builtin(local_invocation_index) thread: u32,
 ) {
-  let first = (group.y * groups.x + group.x) * WG * 4u;
+  let task = workgroup.y * workgroups.x + workgroup.x;
+  let tiles = (params.O + TILE - 1u) / TILE;
+  let tile = task / params.positionGroups;
+  let o = (tile % tiles) * TILE;
+  let group = tile / tiles;
+  if (group >= params.groups) {
+    return;
+  }
+  let first = (task % params.positionGroups) * WG * 4u;
   let positions = first + thread + vec4<u32>(0u, WG, 2u * WG, 3u * WG);
-  let o = group.z * 8u;
   let at = min(positions, vec4<u32>(params.positions - 1u));
   let row = at / params.outW;
   let image = row / params.outH;
@@ -82,16 +93,18 @@ fn main(
   }
   let H = vec4<u32>(params.H);
   let W = vec4<u32>(params.W);
+  let taps = params.kernelH * params.kernelW;
+  let own = group * params.O * params.I * taps;
   let last = params.O - 1u;
   let s = params.weightO;
-  let a0 = min(o, last) * s;
-  let a1 = min(o + 1u, last) * s;
-  let a2 = min(o + 2u, last) * s;
-  let a3 = min(o + 3u, last) * s;
-  let a4 = min(o + 4u, last) * s;
-  let a5 = min(o + 5u, last) * s;
-  let a6 = min(o + 6u, last) * s;
-  let a7 = min(o + 7u, last) * s;
+  let a0 = own + min(o, last) * s;
+  let a1 = own + min(o + 1u, last) * s;
+  let a2 = own + min(o + 2u, last) * s;
+  let a3 = own + min(o + 3u, last) * s;
+  let a4 = own + min(o + 4u, last) * s;
+  let a5 = own + min(o + 5u, last) * s;
+  let a6 = own + min(o + 6u, last) * s;
+  let a7 = own + min(o + 7u, last) * s;
   var c0 = vec4<f32>();
   var c1 = vec4<f32>();
   var c2 = vec4<f32>();
@@ -100,8 +113,17 @@ fn main(
   var c5 = vec4<f32>();
   var c6 = vec4<f32>();
   var c7 = vec4<f32>();
+  let channels = (image * params.groups + group) * params.I;
+  var t0 = vec4<f32>();
+  var t1 = vec4<f32>();
+  var t2 = vec4<f32>();
+  var t3 = vec4<f32>();
+  var t4 = vec4<f32>();
+  var t5 = vec4<f32>();
+  var t6 = vec4<f32>();
+  var t7 = vec4<f32>();
   for (var i = 0u; i < params.I; i++) {
-    let plane = (image * params.I + i) * params.H;
+    let plane = (channels + i) * params.H;
     for (var kh = 0u; kh < params.kernelH; kh++) {
       let h = tap(h0, kh, params.dilationH, params.strideH);
       let line = (plane + h) * params.W;
@@ -113,22 +135,46 @@ fn main(
         let v = select(vec4<f32>(), vec4<f32>(x[source.x], x[source.y], x[source.z], x[source.w]), inside);
         let k = k0 + kw;
         c0 += weight[a0 + k] * v;
-        c1 += weight[a1 + k] * v;
-        c2 += weight[a2 + k] * v;
-        c3 += weight[a3 + k] * v;
-        c4 += weight[a4 + k] * v;
-        c5 += weight[a5 + k] * v;
-        c6 += weight[a6 + k] * v;
-        c7 += weight[a7 + k] * v;
+        if (TILE == 8u) {
+          c1 += weight[a1 + k] * v;
+          c2 += weight[a2 + k] * v;
+          c3 += weight[a3 + k] * v;
+          c4 += weight[a4 + k] * v;
+          c5 += weight[a5 + k] * v;
+          c6 += weight[a6 + k] * v;
+          c7 += weight[a7 + k] * v;
+        }
       }
     }
+    if (BLOCKED && i % params.blockI == params.blockI - 1u) {
+      t0 += c0;
+      c0 = vec4<f32>();
+      t1 += c1;
+      c1 = vec4<f32>();
+      t2 += c2;
+      c2 = vec4<f32>();
+      t3 += c3;
+      c3 = vec4<f32>();
+      t4 += c4;
+      c4 = vec4<f32>();
+      t5 += c5;
+      c5 = vec4<f32>();
+      t6 += c6;
+      c6 = vec4<f32>();
+      t7 += c7;
+      c7 = vec4<f32>();
+    }
   }
-  store4(positions, o, c0);
-  store4(positions, o + 1u, c1);
-  store4(positions, o + 2u, c2);
-  store4(positions, o + 3u, c3);
-  store4(positions, o + 4u, c4);
-  store4(positions, o + 5u, c5);
-  store4(positions, o + 6u, c6);
-  store4(positions, o + 7u, c7);
+  let size = params.outH * params.outW;
+  let places = (image * params.groups + group) * params.O * size + at % size;
+  store4(positions, places, o, t0 + c0);
+  if (TILE == 8u) {
+    store4(positions, places, o + 1u, t1 + c1);
+    store4(positions, places, o + 2u, t2 + c2);
+    store4(positions, places, o + 3u, t3 + c3);
+    store4(positions, places, o + 4u, t4 + c4);
+    store4(positions, places, o + 5u, t5 + c5);
+    store4(positions, places, o + 6u, t6 + c6);
+    store4(positions, places, o + 7u, t7 + c7);
+  }
 }

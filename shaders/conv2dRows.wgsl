@@ -1,14 +1,18 @@
 // out[n, o, h, w] = sum over i, kh, kw of x[n, i, h', w'] * weight[o, i, kh, kw], as in conv2d.wgsl, for stride 1 and
-// dilation 1 along a row: each thread computes 8 channels at 8 neighbouring positions of a row, and keeps a window of 8
+// dilation 1 along a row: each thread computes TILE channels at 8 neighbouring positions of a row, and keeps a window of 8
 // elements of x that slides by one with each tap, so that a tap costs one load of x.
 //
 // Meant for adapters where a load costs as much as arithmetic, software adapters above all: neighbouring threads are 8
 // positions apart, which a GPU would rather not see. Memory and parameters as in conv2d.wgsl, but for `segments`, the
-// number of 8-position segments in a row of out, and `rows` = N * outH. Preamble: WG threads, TRANSPOSED, UNIT.
+// number of 8-position segments in a row of out, `rows` = N * outH, and `positionGroups`, the workgroups that cover the
+// segments of all rows. Preamble: WG threads, as there.
 struct Params {
   positions: u32,
   O: u32,
   I: u32,
+  groups: u32,
+  blockI: u32, // not used here, where sums are short
+  positionGroups: u32,
   H: u32,
   W: u32,
   outH: u32,
@@ -45,9 +49,10 @@ fn store4(at: u32, w: u32, values: vec4<f32>) {
   if (w + 3u < params.outW) { out[at + 3u] = values.w; }
 }
 
-fn store8(image: u32, o: u32, h: u32, w: u32, low: vec4<f32>, high: vec4<f32>) {
+// Writes channel o of a group, whose channel 0 is plane `base` of out.
+fn store8(base: u32, o: u32, h: u32, w: u32, low: vec4<f32>, high: vec4<f32>) {
   if (o < params.O) {
-    let at = ((image * params.O + o) * params.outH + h) * params.outW + w;
+    let at = ((base + o) * params.outH + h) * params.outW + w;
     store4(at, w, low);
     store4(at + 4u, w + 4u, high);
   }
@@ -55,13 +60,18 @@ fn store8(image: u32, o: u32, h: u32, w: u32, low: vec4<f32>, high: vec4<f32>) {
 
 @compute @workgroup_size(WG)
 fn main(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(workgroup_id) workgroup: vec3<u32>,
+  @builtin(num_workgroups) workgroups: vec3<u32>,
   @builtin(local_invocation_index) thread: u32,
 ) {
-  let index = (group.y * groups.x + group.x) * WG + thread;
+  let task = workgroup.y * workgroups.x + workgroup.x;
+  let tiles = (params.O + TILE - 1u) / TILE;
+  let tile = task / params.positionGroups;
+  let o = (tile % tiles) * TILE;
+  let group = tile / tiles;
+  let index = (task % params.positionGroups) * WG + thread;
   let row = index / params.segments;
-  if (row >= params.rows) {
+  if (row >= params.rows || group >= params.groups) {
     return;
   }
   let w = (index % params.segments) * 8u;
@@ -70,17 +80,17 @@ fn main(
   // The window begins at the first tap; in the transposed case taps run backwards.
   let first = select(w - params.paddingW, w + params.paddingW + 1u - params.kernelW, TRANSPOSED);
   let h0 = select(h * params.strideH - params.paddingH, h + params.paddingH, TRANSPOSED);
-  let o = group.z * 8u;
+  let own = group * params.O * params.I * params.kernelH * params.kernelW;
   let last = params.O - 1u;
   let s = params.weightO;
-  let a0 = min(o, last) * s;
-  let a1 = min(o + 1u, last) * s;
-  let a2 = min(o + 2u, last) * s;
-  let a3 = min(o + 3u, last) * s;
-  let a4 = min(o + 4u, last) * s;
-  let a5 = min(o + 5u, last) * s;
-  let a6 = min(o + 6u, last) * s;
-  let a7 = min(o + 7u, last) * s;
+  let a0 = own + min(o, last) * s;
+  let a1 = own + min(o + 1u, last) * s;
+  let a2 = own + min(o + 2u, last) * s;
+  let a3 = own + min(o + 3u, last) * s;
+  let a4 = own + min(o + 4u, last) * s;
+  let a5 = own + min(o + 5u, last) * s;
+  let a6 = own + min(o + 6u, last) * s;
+  let a7 = own + min(o + 7u, last) * s;
   var c0 = vec4<f32>();
   var d0 = vec4<f32>();
   var c1 = vec4<f32>();
@@ -97,8 +107,9 @@ fn main(
   var d6 = vec4<f32>();
   var c7 = vec4<f32>();
   var d7 = vec4<f32>();
+  let channels = (image * params.groups + group) * params.I;
   for (var i = 0u; i < params.I; i++) {
-    let plane = (image * params.I + i) * params.H;
+    let plane = (channels + i) * params.H;
     for (var kh = 0u; kh < params.kernelH; kh++) {
       var y = h0 + kh * params.dilationH;
       if (TRANSPOSED) {
@@ -123,36 +134,41 @@ fn main(
         let w0 = weight[a0 + k];
         c0 += w0 * low;
         d0 += w0 * high;
-        let w1 = weight[a1 + k];
-        c1 += w1 * low;
-        d1 += w1 * high;
-        let w2 = weight[a2 + k];
-        c2 += w2 * low;
-        d2 += w2 * high;
-        let w3 = weight[a3 + k];
-        c3 += w3 * low;
-        d3 += w3 * high;
-        let w4 = weight[a4 + k];
-        c4 += w4 * low;
-        d4 += w4 * high;
-        let w5 = weight[a5 + k];
-        c5 += w5 * low;
-        d5 += w5 * high;
-        let w6 = weight[a6 + k];
-        c6 += w6 * low;
-        d6 += w6 * high;
-        let w7 = weight[a7 + k];
-        c7 += w7 * low;
-        d7 += w7 * high;
+        if (TILE == 8u) {
+          let w1 = weight[a1 + k];
+          c1 += w1 * low;
+          d1 += w1 * high;
+          let w2 = weight[a2 + k];
+          c2 += w2 * low;
+          d2 += w2 * high;
+          let w3 = weight[a3 + k];
+          c3 += w3 * low;
+          d3 += w3 * high;
+          let w4 = weight[a4 + k];
+          c4 += w4 * low;
+          d4 += w4 * high;
+          let w5 = weight[a5 + k];
+          c5 += w5 * low;
+          d5 += w5 * high;
+          let w6 = weight[a6 + k];
+          c6 += w6 * low;
+          d6 += w6 * high;
+          let w7 = weight[a7 + k];
+          c7 += w7 * low;
+          d7 += w7 * high;
+        }
       }
     }
   }
-  store8(image, o, h, w, c0, d0);
-  store8(image, o + 1u, h, w, c1, d1);
-  store8(image, o + 2u, h, w, c2, d2);
-  store8(image, o + 3u, h, w, c3, d3);
-  store8(image, o + 4u, h, w, c4, d4);
-  store8(image, o + 5u, h, w, c5, d5);
-  store8(image, o + 6u, h, w, c6, d6);
-  store8(image, o + 7u, h, w, c7, d7);
+  let base = (image * params.groups + group) * params.O;
+  store8(base, o, h, w, c0, d0);
+  if (TILE == 8u) {
+    store8(base, o + 1u, h, w, c1, d1);
+    store8(base, o + 2u, h, w, c2, d2);
+    store8(base, o + 3u, h, w, c3, d3);
+    store8(base, o + 4u, h, w, c4, d4);
+    store8(base, o + 5u, h, w, c5, d5);
+    store8(base, o + 6u, h, w, c6, d6);
+    store8(base, o + 7u, h, w, c7, d7);
+  }
 }

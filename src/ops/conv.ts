@@ -1,57 +1,41 @@
-// Convolution of images: forward, gradient of the image, gradient of the weights. Each is a bilinear op whose gradients
-// are the other two, so derivatives of any order come by themselves.
-import source from '../../shaders/conv2d.wgsl';
-import rowsSource from '../../shaders/conv2dRows.wgsl';
-import weightGradSource from '../../shaders/conv2dWeightGrad.wgsl';
-import weightGradRowsSource from '../../shaders/conv2dWeightGradRows.wgsl';
+// Convolution of images, forward and transposed, and its gradients. All are one sum of products of image, weight and
+// result; its three rows are bilinear, and each has the other two as gradients, so derivatives of any order come by themselves.
 import { define, type Op } from '../autograd/op.ts';
 import { apply } from '../autograd/tape.ts';
-import type { Dispatch, GpuTraits, Param, Plan } from '../tensor/backend.ts';
+import type { Spec } from '../tensor/backend.ts';
 import { ShapeError } from '../tensor/errors.ts';
-import { elementCount, format, type Shape } from '../tensor/shape.ts';
+import { format, type Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { addition } from './broadcast.ts';
+import { type ConvAttrs, planGather, planWeightGrad } from './conv-plan.ts';
 import { add } from './elementwise.ts';
-import { ceilDiv, constants, grid, threads } from './launch.ts';
 import { reshape } from './movement.ts';
-import { chain, planReduction } from './reduce.ts';
 import { type Pair, pair, windowCount } from './window.ts';
 
-interface ConvAttrs {
-  stride: Pair;
-  padding: Pair;
-  dilation: Pair;
-}
-
-/** The gradients also need the shape that the other operands do not tell. */
-interface ConvGradAttrs extends ConvAttrs {
-  shape: Shape;
-}
-
-/** Calls `visit` for every product of the sum: flat positions in x [N, I, H, W], weight [O, I, KH, KW], out [N, O, outH, outW]. */
+/** Calls `visit` for every product of the sum: flat positions in x [N, I, H, W], weight [O, I / groups, KH, KW], out [N, O, outH, outW]. */
 function eachProduct(
   x: Shape,
   weight: Shape,
   out: Shape,
-  { stride, padding, dilation }: ConvAttrs,
+  { stride, padding, dilation, groups }: ConvAttrs,
   visit: (x: number, w: number, out: number) => void,
 ): void {
   const [N, I, H, W] = x;
-  const [O, , KH, KW] = weight;
+  const [O, groupI, KH, KW] = weight;
   const [, , outH, outW] = out;
   for (let n = 0; n < N; n++) {
     for (let o = 0; o < O; o++) {
-      for (let i = 0; i < I; i++) {
+      const first = Math.floor(o / (O / groups)) * groupI;
+      for (let i = 0; i < groupI; i++) {
         for (let kh = 0; kh < KH; kh++) {
           for (let kw = 0; kw < KW; kw++) {
-            const at = ((o * I + i) * KH + kh) * KW + kw;
+            const at = ((o * groupI + i) * KH + kh) * KW + kw;
             for (let h = 0; h < outH; h++) {
               const row = h * stride[0] - padding[0] + kh * dilation[0];
               if (row < 0 || row >= H) continue;
               for (let w = 0; w < outW; w++) {
                 const column = w * stride[1] - padding[1] + kw * dilation[1];
                 if (column < 0 || column >= W) continue;
-                visit(((n * I + i) * H + row) * W + column, at, ((n * O + o) * outH + h) * outW + w);
+                visit(((n * I + first + i) * H + row) * W + column, at, ((n * O + o) * outH + h) * outW + w);
               }
             }
           }
@@ -61,33 +45,16 @@ function eachProduct(
   }
 }
 
-/** Fields of the uniform block that both shaders share, from the count of columns on. */
-const geometry = (x: Shape, weight: Shape, out: Shape, { stride, padding, dilation }: ConvAttrs): Param[] => [
-  ...x.slice(2),
-  ...out.slice(2),
-  ...weight.slice(2),
-  ...stride,
-  ...padding,
-  ...dilation,
-];
+const outputs = (_inputs: Spec[], { shape }: ConvAttrs): Spec[] => [{ shape, dtype: 'float32' }];
 
 const convOp: Op<ConvAttrs> = define({
   name: 'conv2d',
-  outputs: ([x, weight], { stride, padding, dilation }) => {
-    const sizes = [0, 1].map((d) =>
-      windowCount('conv2d', x.shape[2 + d], weight.shape[2 + d], stride[d], padding[d], dilation[d]),
-    );
-    return [{ shape: [x.shape[0], weight.shape[0], ...sizes], dtype: 'float32' }];
-  },
+  outputs,
   cpu: ([x, weight], [out], attrs) =>
     eachProduct(x.shape, weight.shape, out.shape, attrs, (i, w, o) => {
       out.data[o] += x.data[i] * weight.data[w];
     }),
-  plan: ([x, weight], [out], attrs, gpu) => {
-    const [, I, KH, KW] = weight.shape;
-    const shapes = geometry(x.shape, weight.shape, out.shape, attrs);
-    return planGather(out.shape, I, shapes, [I * KH * KW, KH * KW], attrs, gpu, false);
-  },
+  plan: ([x, weight], [out], attrs, gpu) => planGather(x.shape, weight.shape, out.shape, attrs, gpu, false),
   vjp: ([g], { inputs: [x, weight], attrs, needs }) => [
     needs[0] ? apply(inputGradOp, [g!, weight], { ...attrs, shape: x.shape })[0] : null,
     needs[1] ? apply(weightGradOp, [g!, x], { ...attrs, shape: weight.shape })[0] : null,
@@ -95,133 +62,175 @@ const convOp: Op<ConvAttrs> = define({
 });
 
 /** d loss / d x from g and the weights: the transposed convolution. */
-const inputGradOp: Op<ConvGradAttrs> = define({
+const inputGradOp: Op<ConvAttrs> = define({
   name: 'conv2dInputGrad',
-  outputs: (_inputs, { shape }) => [{ shape, dtype: 'float32' }],
+  outputs,
   cpu: ([g, weight], [out], attrs) =>
     eachProduct(out.shape, weight.shape, g.shape, attrs, (i, w, o) => {
       out.data[i] += g.data[o] * weight.data[w];
     }),
-  plan: ([g, weight], [out], attrs, gpu) => {
-    const [O, I, KH, KW] = weight.shape;
-    const shapes = geometry(g.shape, weight.shape, out.shape, attrs);
-    return planGather(out.shape, O, shapes, [KH * KW, I * KH * KW], attrs, gpu, true);
-  },
+  plan: ([g, weight], [out], attrs, gpu) => planGather(g.shape, weight.shape, out.shape, attrs, gpu, true),
   vjp: ([gg], { inputs: [g, weight], attrs, needs }) => [
-    needs[0] ? apply(convOp, [gg!, weight], attrs)[0] : null,
+    needs[0] ? apply(convOp, [gg!, weight], { ...attrs, shape: g.shape })[0] : null,
     needs[1] ? apply(weightGradOp, [g, gg!], { ...attrs, shape: weight.shape })[0] : null,
   ],
 });
 
 /** d loss / d weight from g and x. */
-const weightGradOp: Op<ConvGradAttrs> = define({
+const weightGradOp: Op<ConvAttrs> = define({
   name: 'conv2dWeightGrad',
-  outputs: (_inputs, { shape }) => [{ shape, dtype: 'float32' }],
+  outputs,
   cpu: ([g, x], [out], attrs) =>
     eachProduct(x.shape, out.shape, g.shape, attrs, (i, w, o) => {
       out.data[w] += g.data[o] * x.data[i];
     }),
   plan: ([g, x], [out], attrs, gpu) => planWeightGrad(g.shape, x.shape, out.shape, attrs, gpu),
   vjp: ([gg], { inputs: [g, x], attrs, needs }) => [
-    needs[0] ? apply(convOp, [x, gg!], attrs)[0] : null,
+    needs[0] ? apply(convOp, [x, gg!], { ...attrs, shape: g.shape })[0] : null,
     needs[1] ? apply(inputGradOp, [g, gg!], { ...attrs, shape: x.shape })[0] : null,
   ],
 });
 
-/**
- * The sum over `summed` channels and the taps, for `channels` channels of out. `strides` are those of the weight for the
- * two. Both shaders take 8 channels per thread; conv2dRows saves loads, conv2d takes any stride and coalesces.
- */
-function planGather(
-  out: Shape,
-  summed: number,
-  shapes: Param[],
-  strides: Param[],
-  attrs: ConvAttrs,
-  gpu: GpuTraits,
-  TRANSPOSED: boolean,
-): Plan {
-  const [N, channels, H, W] = out;
-  const positions = N * H * W;
-  if (positions * channels === 0) return { dispatches: [] };
-  const { stride, dilation } = attrs;
-  const params = [positions, channels, summed, ...shapes, ...strides];
-  const preamble = constants({ WG: threads(gpu), TRANSPOSED, UNIT: stride.every((s) => s === 1) });
-  const launch = (file: string, text: string, count: number, more: Param[] = []): Plan => {
-    const [x, y] = grid(ceilDiv(count, threads(gpu)));
-    const shader = { file, source: text, preamble };
-    return { dispatches: [{ shader, params: [...params, ...more], workgroups: [x, y, ceilDiv(channels, 8)] }] };
-  };
-  if (gpu.software && stride[1] === 1 && dilation[1] === 1) {
-    const segments = ceilDiv(W, 8);
-    return launch('conv2dRows.wgsl', rowsSource, N * H * segments, [segments, N * H]);
-  }
-  return launch('conv2d.wgsl', source, ceilDiv(positions, 4));
+interface Options<Size> {
+  /** Distance between windows. Default 1. */
+  stride?: Size;
+  /** Distance between the taps of the kernel. Default 1. */
+  dilation?: Size;
+  /** Channels are cut into so many groups, each with its own weights. Default 1; as many as channels is a depthwise convolution. */
+  groups?: number;
 }
 
-/** Positions that one thread adds up before the sum is split into chunks. */
-const CHUNK_POSITIONS = 512;
-
-function planWeightGrad(g: Shape, x: Shape, weight: Shape, attrs: ConvAttrs, gpu: GpuTraits): Plan {
-  const [O, I, KH, KW] = weight;
-  const columns = I * KH * KW;
-  if (O * columns === 0) return { dispatches: [] };
-  const rows = g[0] * g[2];
-  const chunkRows = Math.max(1, Math.floor(CHUNK_POSITIONS / g[3]));
-  const chunks = Math.max(1, ceilDiv(rows, chunkRows));
-  const slides = gpu.software && attrs.stride[1] === 1 && attrs.dilation[1] === 1;
-  const columnGroups = ceilDiv(slides ? I * KH : columns, threads(gpu) * (slides ? 1 : 4));
-  const params = [columns, O, I, ...geometry(x, weight, g, attrs), rows, chunkRows, columnGroups];
-  const [file, text] = slides
-    ? ['conv2dWeightGradRows.wgsl', weightGradRowsSource]
-    : ['conv2dWeightGrad.wgsl', weightGradSource];
-  const preamble = constants({ WG: threads(gpu), ...(slides && { WIDE: KW > 4 }) });
-  const [gx, gy] = grid(chunks * columnGroups);
-  const product: Dispatch = {
-    shader: { file, source: text, preamble },
-    params,
-    workgroups: [gx, gy, ceilDiv(O, 8) * (slides ? ceilDiv(KW, 8) : 1)],
-  };
-  if (chunks === 1) return { dispatches: [product] };
-  // The chunks are summed by the shared reduction, over the first dim of [chunks, O * columns].
-  const n = O * columns;
-  const layout = { shape: [chunks, n], strides: [n, 1], offset: 0 };
-  const total = planReduction(addition, layout, { dims: [0], keepdim: false }, gpu);
-  return chain({ ...product, writes: [{ of: 'temp', index: 0 }] }, chunks * n, total);
+interface ForwardOptions<Size> extends Options<Size> {
+  /**
+   * Zeros around the image. 'valid' is none, the default; 'same', for stride 1, keeps the image's size, with one zero more
+   * at the end than in front where their number is odd.
+   */
+  padding?: Size | 'same' | 'valid';
 }
 
-export interface ConvOptions {
-  stride?: number | Pair;
-  /** Rows and columns of zeros around the image. */
-  padding?: number | Pair;
-  /** Distance between the taps of the kernel. */
-  dilation?: number | Pair;
+interface TransposeOptions<Size> extends Options<Size> {
+  /** Rows and columns cut off around the result: the padding of the convolution whose transpose this is. Default 0. */
+  padding?: Size;
+  /** Rows and columns more at the end of the result; smaller than stride or dilation. Default 0. */
+  outputPadding?: Size;
 }
 
-/**
- * 2-D convolution (cross-correlation, as everywhere in deep learning): x [N, I, H, W], weight [O, I, KH, KW],
- * bias [O]; out [N, O, outH, outW] with outH = floor((H + 2 padding - dilation (KH - 1) - 1) / stride) + 1.
- */
-export function conv2d(x: Tensor, weight: Tensor, bias?: Tensor | null, options: ConvOptions = {}): Tensor {
-  const stride = pair('conv2d', 'stride', options.stride ?? 1, 1);
-  const padding = pair('conv2d', 'padding', options.padding ?? 0, 0);
-  const dilation = pair('conv2d', 'dilation', options.dilation ?? 1, 1);
+export type ConvOptions = ForwardOptions<number | Pair>;
+export type Conv1dOptions = ForwardOptions<number>;
+export type ConvTransposeOptions = TransposeOptions<number | Pair>;
+export type ConvTranspose1dOptions = TransposeOptions<number>;
+
+type AnyOptions = ConvOptions & Pick<ConvTransposeOptions, 'outputPadding'>;
+
+/** A call of any of the public functions. `dims` are those of an image: 2, or 1, which runs as an image of one row. */
+interface Call {
+  op: string;
+  dims: 1 | 2;
+  transposed: boolean;
+}
+
+const IMAGE = { 1: ['C, L', 'K'], 2: ['C, H, W', 'KH, KW'] };
+
+/** Checks everything about a call before anything runs. Shapes come back as those of images of two dims, in batches. */
+function check(
+  { op, dims, transposed }: Call,
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | null | undefined,
+  options: AnyOptions,
+): { x: Shape; weight: Shape; attrs: ConvAttrs } {
   const shapes = `input ${format(x.shape)}, weight ${format(weight.shape)}`;
-  if (x.rank !== 4 || weight.rank !== 4) {
-    throw new ShapeError(`conv2d: expected input [N, C, H, W] and weight [O, C, KH, KW], got ${shapes}`);
+  const expect = (holds: boolean, message: string) => {
+    if (!holds) throw new ShapeError(`${op}: ${message}; ${shapes}`);
+  };
+  const [image, kernel] = IMAGE[dims];
+  const channels = transposed ? 'C, O / groups' : 'O, C / groups';
+  expect(
+    (x.rank === dims + 1 || x.rank === dims + 2) && weight.rank === dims + 2,
+    `expected input [N, ${image}] or [${image}] and weight [${channels}, ${kernel}]`,
+  );
+  const stride = pair(op, 'stride', options.stride ?? 1, 1, dims);
+  const dilation = pair(op, 'dilation', options.dilation ?? 1, 1, dims);
+  const extra = pair(op, 'outputPadding', options.outputPadding ?? 0, 0, dims);
+  const { groups = 1 } = options;
+  expect(Number.isInteger(groups) && groups >= 1, `expected groups as a whole number of at least 1, got ${groups}`);
+
+  const lift = (shape: Shape): Shape => (dims === 2 ? shape : [...shape.slice(0, -1), 1, ...shape.slice(-1)]);
+  const [N, C, ...size] = lift(x.rank === dims + 1 ? [1, ...x.shape] : x.shape);
+  const [first, second, ...taps] = lift(weight.shape);
+  const [taken, made] = transposed ? [first, second * groups] : [second * groups, first];
+  expect(weight.size > 0, 'expected a weight that is not empty');
+  expect(!size.includes(0), 'expected an image that is not empty');
+  expect(C % groups === 0, `input channels must be divisible by groups, got ${C} and ${groups}`);
+  expect(first % groups === 0, `the first dim of weight must be divisible by groups, got ${first} and ${groups}`);
+  expect(
+    C === taken,
+    `weight expects ${taken} input channels${groups > 1 ? ` in ${groups} groups` : ''}, input has ${C}`,
+  );
+  for (const t of bias ? [x, weight, bias] : [x, weight]) {
+    expect(t.dtype === 'float32', `expected dtype float32, got ${t.dtype}`);
   }
-  if (x.shape[1] !== weight.shape[1]) {
-    throw new ShapeError(
-      `conv2d: weight expects ${weight.shape[1]} input channels, input has ${x.shape[1]}; ${shapes}`,
+  if (bias) expect(bias.rank === 1 && bias.size === made, `expected bias [${made}], got ${format(bias.shape)}`);
+
+  const same = options.padding === 'same' && !transposed;
+  expect(!same || stride.every((s) => s === 1), `padding 'same' needs stride 1, got ${options.stride}`);
+  const zeros = options.padding === 'valid' && !transposed ? 0 : (options.padding ?? 0);
+  // Of an odd number of zeros, one half is not whole: windowCount takes all of them, the front gets the smaller part.
+  const padding = same ? taps.map((k, d) => (dilation[d] * (k - 1)) / 2) : pair(op, 'padding', zeros, 0, dims);
+  const outSize = size.map((n, d) => {
+    if (!transposed) return windowCount(op, n, taps[d], stride[d], padding[d], dilation[d]);
+    expect(
+      extra[d] < stride[d] || extra[d] < dilation[d],
+      `expected outputPadding smaller than stride or dilation, got ${extra[d]}, ${stride[d]} and ${dilation[d]}`,
     );
-  }
-  if (elementCount(weight.shape) === 0) throw new ShapeError(`conv2d: expected a weight that is not empty; ${shapes}`);
-  if (bias && !(bias.rank === 1 && bias.size === weight.shape[0])) {
-    throw new ShapeError(`conv2d: expected bias [${weight.shape[0]}], got ${format(bias.shape)}; ${shapes}`);
-  }
-  for (const t of [x, weight]) {
-    if (t.dtype !== 'float32') throw new ShapeError(`conv2d: expected dtype float32, got ${t.dtype}; ${shapes}`);
-  }
-  const [out] = apply(convOp, [x, weight], { stride, padding, dilation });
-  return bias ? add(out, reshape(bias, [1, bias.size, 1, 1])) : out;
+    const count = (n - 1) * stride[d] - 2 * padding[d] + dilation[d] * (taps[d] - 1) + extra[d] + 1;
+    expect(count >= 1, `nothing is left of the result with padding ${padding[d]}`);
+    return count;
+  });
+  return {
+    x: [N, C, ...size],
+    weight: [first, second, ...taps],
+    attrs: {
+      stride,
+      padding: padding.map(Math.floor) as Pair,
+      dilation,
+      groups,
+      shape: [N, made, ...outSize],
+    },
+  };
 }
+
+function convolve(call: Call, x: Tensor, weight: Tensor, bias?: Tensor | null, options: AnyOptions = {}): Tensor {
+  const { attrs, ...shapes } = check(call, x, weight, bias, options);
+  const images = x.rank === 4 ? x : reshape(x, shapes.x);
+  const kernels = weight.rank === 4 ? weight : reshape(weight, shapes.weight);
+  const [product] = apply(call.transposed ? inputGradOp : convOp, [images, kernels], attrs);
+  const out = bias ? add(product, reshape(bias, [1, bias.size, 1, 1])) : product;
+  const [N, O, ...size] = attrs.shape;
+  const own = [O, ...size.slice(2 - call.dims)];
+  return x.rank === 4 ? out : reshape(out, x.rank === call.dims + 1 ? own : [N, ...own]);
+}
+
+/**
+ * 2-D convolution (cross-correlation, as everywhere in deep learning): x [N, C, H, W] or [C, H, W], weight
+ * [O, C / groups, KH, KW], bias [O]; out [N, O, outH, outW] or [O, outH, outW] with
+ * outH = floor((H + 2 padding - dilation (KH - 1) - 1) / stride) + 1. Throws a ShapeError for what does not fit.
+ */
+export const conv2d = (x: Tensor, weight: Tensor, bias?: Tensor | null, options?: ConvOptions): Tensor =>
+  convolve({ op: 'conv2d', dims: 2, transposed: false }, x, weight, bias, options);
+
+/** 1-D convolution, as conv2d: x [N, C, L] or [C, L], weight [O, C / groups, K], bias [O]; out [N, O, outL] or [O, outL]. */
+export const conv1d = (x: Tensor, weight: Tensor, bias?: Tensor | null, options?: Conv1dOptions): Tensor =>
+  convolve({ op: 'conv1d', dims: 1, transposed: false }, x, weight, bias, options);
+
+/**
+ * Transposed 2-D convolution, the gradient of conv2d with respect to its input: x [N, C, H, W] or [C, H, W], weight
+ * [C, O / groups, KH, KW], bias [O]; out [N, O, outH, outW] or [O, outH, outW] with
+ * outH = (H - 1) stride - 2 padding + dilation (KH - 1) + outputPadding + 1. Throws a ShapeError for what does not fit.
+ */
+export const convTranspose2d = (x: Tensor, weight: Tensor, bias?: Tensor | null, options?: ConvTransposeOptions) =>
+  convolve({ op: 'convTranspose2d', dims: 2, transposed: true }, x, weight, bias, options);
+
+/** Transposed 1-D convolution, as convTranspose2d: x [N, C, L] or [C, L], weight [C, O / groups, K]; out [N, O, outL] or [O, outL]. */
+export const convTranspose1d = (x: Tensor, weight: Tensor, bias?: Tensor | null, options?: ConvTranspose1dOptions) =>
+  convolve({ op: 'convTranspose1d', dims: 1, transposed: true }, x, weight, bias, options);

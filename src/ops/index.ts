@@ -2,7 +2,7 @@
 export { elu, leakyRelu, relu, sigmoid, tanh } from './activation.ts';
 export { type AttentionOptions, scaledDotProductAttention } from './attention.ts';
 export { expand, sum } from './broadcast.ts';
-export { conv2d } from './conv.ts';
+export { conv1d, conv2d, convTranspose1d, convTranspose2d } from './conv.ts';
 export {
   abs,
   add,

@@ -1,13 +1,14 @@
-// Cases of convolution and its two gradients: stride, padding, dilation, thin shapes, and sums on two levels.
+// Cases of convolution and its two gradients: stride, padding, dilation, groups, thin shapes, and sums on two levels.
 import { grad } from '../../autograd/tape.ts';
 import { expand } from '../../ops/broadcast.ts';
-import { type ConvOptions, conv2d } from '../../ops/conv.ts';
+import { type ConvOptions, conv2d, convTranspose2d } from '../../ops/conv.ts';
 import { permute } from '../../ops/movement.ts';
 import { mean } from '../../ops/reduction.ts';
+import type { Pair } from '../../ops/window.ts';
 import type { Shape } from '../../tensor/shape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
-import { type Case, family, refusal } from '../case.ts';
-import { crowd, given, normal, whole } from '../values.ts';
+import { type Case, family } from '../case.ts';
+import { crowd, given, normal } from '../values.ts';
 
 /** Shapes of input [N, I, H, W] and weight [O, I, KH, KW], with options. */
 const geometries: [title: string, x: Shape, weight: Shape, options?: ConvOptions][] = [
@@ -25,12 +26,22 @@ const geometries: [title: string, x: Shape, weight: Shape, options?: ConvOptions
   ['stride, padding and dilation', [2, 3, 11, 10], [4, 3, 3, 2], { stride: [2, 3], padding: [2, 1], dilation: [2, 2] }],
   ['one row', [2, 2, 1, 19], [3, 2, 1, 5], { padding: [0, 2] }],
   ['one column', [2, 2, 19, 1], [3, 2, 5, 1], { padding: [2, 0] }],
-  ['5 by 5 taps', [2, 2, 9, 17], [2, 2, 5, 5], { padding: 2 }],
-  ['a row of 11 taps', [1, 2, 3, 19], [2, 2, 2, 11], { padding: [0, 3] }],
+  ['5 by 5 taps', [1, 4, 3, 9], [9, 4, 5, 5], { padding: 2 }],
+  ['5 by 5 taps, of few channels', [2, 2, 4, 17], [2, 2, 5, 5], { padding: 2 }],
+  ['a row of 11 taps', [1, 4, 2, 15], [9, 4, 2, 11], { padding: [0, 3] }],
+  ['a row of 11 taps, of few channels', [1, 2, 3, 19], [2, 2, 2, 11], { padding: [0, 3] }],
   ['taps that cover the image', [3, 2, 4, 5], [2, 2, 4, 5]],
   ['more channels than a thread takes', [1, 9, 4, 5], [11, 9, 2, 2]],
   ['more channels than a thread takes, and stride', [1, 9, 4, 5], [11, 9, 2, 2], { stride: 2 }],
-  ['more columns than a workgroup takes', [1, 11, 4, 4], [2, 11, 3, 3], { padding: 1 }],
+  ['more columns than a workgroup takes', [1, 31, 2, 3], [4, 31, 3, 3], { padding: 1 }],
+  ['two groups', [2, 4, 5, 6], [6, 2, 3, 3], { padding: 1, groups: 2 }],
+  ['groups of more channels than a thread takes', [1, 18, 3, 4], [22, 9, 2, 2], { groups: 2 }],
+  ['such groups, and stride', [1, 27, 3, 4], [33, 9, 2, 2], { stride: 2, groups: 3 }],
+  ['depthwise', [2, 5, 6, 7], [5, 1, 3, 3], { padding: 1, groups: 5 }],
+  ['depthwise, with two channels of each', [2, 3, 7, 8], [6, 1, 3, 3], { stride: 2, padding: 1, groups: 3 }],
+  ['depthwise, with nine channels of each', [2, 3, 4, 5], [27, 1, 2, 2], { groups: 3 }],
+  ['depthwise, more taps than a workgroup takes', [1, 31, 3, 3], [31, 1, 3, 3], { padding: 1, groups: 31 }],
+  ['depthwise, 11 taps', [1, 3, 3, 19], [3, 1, 2, 11], { padding: [1, 5], groups: 3 }],
 ];
 
 /** Weight gradients of a geometry: run as an op in its own right, so that its own gradients are checked too. */
@@ -41,7 +52,8 @@ const gradients =
 
 function outputShape([N, , ...image]: Shape, [O, , ...taps]: Shape, options: ConvOptions = {}): Shape {
   const both = (v: number | readonly number[] = 1) => (typeof v === 'number' ? [v, v] : v);
-  const [stride, padding, dilation] = [both(options.stride), both(options.padding ?? 0), both(options.dilation)];
+  const padding = both((options.padding as number | Pair) ?? 0);
+  const [stride, dilation] = [both(options.stride), both(options.dilation)];
   const size = (d: number) => Math.floor((image[d] + 2 * padding[d] - dilation[d] * (taps[d] - 1) - 1) / stride[d]) + 1;
   return [N, O, size(0), size(1)];
 }
@@ -106,15 +118,43 @@ const others: Case[] = [
   {
     op: 'conv2dWeightGrad',
     title: 'positions on two levels',
-    inputs: [normal([3, 1, 21, 30]), normal([2, 1, 2, 2]), normal([3, 2, 20, 29])],
+    inputs: [normal([3, 1, 21, 30]), normal([9, 1, 2, 2]), normal([3, 9, 20, 29])],
     run: gradients(undefined, 1),
     gradients: 'compare',
   },
   {
     op: 'conv2dWeightGrad',
+    title: 'positions on two levels, depthwise',
+    inputs: [normal([3, 2, 21, 30]), normal([2, 1, 2, 2]), normal([3, 2, 20, 29])],
+    run: gradients({ groups: 2 }, 1),
+    gradients: 'compare',
+  },
+  {
+    op: 'conv2dWeightGrad',
     title: 'rows longer than a chunk',
-    inputs: [normal([1, 1, 2, 701]), normal([1, 1, 1, 2]), normal([1, 1, 2, 700])],
+    inputs: [normal([2, 1, 2, 1201]), normal([1, 1, 1, 2]), normal([2, 1, 2, 1200])],
     run: gradients(undefined, 1),
+    gradients: 'compare',
+  },
+  {
+    op: 'conv2dWeightGrad',
+    title: 'rows longer than a chunk, with stride and more channels',
+    inputs: [normal([2, 2, 2, 1402]), normal([5, 2, 1, 2]), normal([2, 5, 2, 701])],
+    run: gradients({ stride: [1, 2] }, 1),
+    gradients: 'compare',
+  },
+  {
+    op: 'conv2d',
+    title: 'long sums of products, in blocks',
+    inputs: [normal([2, 1300, 2, 3]), normal([16, 650, 2, 2])],
+    run: (x, weight) => conv2d(x, weight, null, { groups: 2 }),
+    gradients: 'compare',
+  },
+  {
+    op: 'conv2dInputGrad',
+    title: 'long sums of products, in blocks',
+    inputs: [normal([2, 16, 2, 3]), normal([1300, 8, 2, 2]), normal([2, 1300, 1, 2])],
+    run: gradients({ groups: 2 }, 0),
     gradients: 'compare',
   },
 ];
@@ -139,66 +179,41 @@ const many: Case[] = [
     reference: (x, weight) => mean(conv2d(x, weight, null, { stride: 2 }), 0),
     gradients: 'none',
   },
-];
-
-const image = normal([1, 2, 4, 4]);
-const refused: Case[] = [
-  refusal(
-    'conv2d',
-    'three dims',
-    [normal([2, 4, 4]), normal([3, 2, 2, 2])],
-    (x, w) => conv2d(x, w),
-    /conv2d: expected input \[N, C, H, W\]/,
-  ),
-  refusal(
-    'conv2d',
-    'other channels',
-    [image, normal([3, 5, 2, 2])],
-    (x, w) => conv2d(x, w),
-    /weight expects 5 input channels, input has 2/,
-  ),
-  refusal(
-    'conv2d',
-    'no taps',
-    [image, normal([3, 2, 0, 2])],
-    (x, w) => conv2d(x, w),
-    /expected a weight that is not empty/,
-  ),
-  refusal(
-    'conv2d',
-    'another bias',
-    [image, normal([3, 2, 2, 2]), normal([2])],
-    (x, w, b) => conv2d(x, w, b),
-    /conv2d: expected bias \[3\], got \[2\]/,
-  ),
-  refusal(
-    'conv2d',
-    'taps beyond the image',
-    [image, normal([3, 2, 5, 2])],
-    (x, w) => conv2d(x, w),
-    /a window of 5 does not fit an image of 4 with padding 0/,
-  ),
-  refusal(
-    'conv2d',
-    'stride 0',
-    [image, normal([3, 2, 2, 2])],
-    (x, w) => conv2d(x, w, null, { stride: 0 }),
-    /expected stride as one or two whole numbers of at least 1, got 0/,
-  ),
-  refusal(
-    'conv2d',
-    'three paddings',
-    [image, normal([3, 2, 2, 2])],
-    (x, w) => conv2d(x, w, null, { padding: [1, 1, 1] as never }),
-    /expected padding as one or two/,
-  ),
-  refusal(
-    'conv2d',
-    'int32',
-    [whole(0, 9, [1, 2, 4, 4]), normal([3, 2, 2, 2])],
-    (x, w) => conv2d(x, w),
-    /conv2d: expected dtype float32, got int32/,
+  {
+    op: 'conv2d',
+    title: 'depthwise, more channels than one dimension of workgroups holds',
+    large: true,
+    inputs: [normal([1, 65_537, 1, 1]), normal([65_537, 1, 1, 1])],
+    run: (x, weight) => conv2d(x, weight, null, { groups: 65_537 }),
+    gradients: 'none',
+  },
+  // More channels than 65,535 tiles of 8 hold.
+  {
+    op: 'conv2d',
+    title: 'more channels than one dimension of workgroups holds',
+    large: true,
+    inputs: [normal([1, 1, 1, 1]), normal([524_289, 1, 1, 1])],
+    run: (x, weight) => conv2d(x, weight),
+    gradients: 'none',
+  },
+  {
+    op: 'conv2dInputGrad',
+    title: 'more channels than one dimension of workgroups holds',
+    large: true,
+    inputs: [normal([1, 1, 1, 1]), normal([1, 524_289, 1, 1])],
+    run: (x, weight) => convTranspose2d(x, weight, null, { stride: 2 }),
+    gradients: 'none',
+  },
+  ...[undefined, { stride: 2 }].map(
+    (options): Case => ({
+      op: 'conv2dWeightGrad',
+      title: `more channels than one dimension of workgroups holds${options ? ', and stride' : ''}`,
+      large: true,
+      inputs: [normal([1, 1, 1, 1]), normal([1]), normal([1, 524_289, 1, 1])],
+      run: (x, weight, g) => gradients(options, 1)(x, expand(weight, [524_289, 1, 1, 1]), g),
+      gradients: 'none',
+    }),
   ),
 ];
 
-export const cases = family({ forward: 1e-6, gradient: 1e-6 }, [...shapes, ...others, ...many, ...refused]);
+export const cases = family({ forward: 1e-6, gradient: 1e-6 }, [...shapes, ...others, ...many]);

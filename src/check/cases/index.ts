@@ -2,6 +2,7 @@
 import type { Case } from '../case.ts';
 import { cases as activation } from './activation.ts';
 import { cases as conv } from './conv.ts';
+import { cases as convForms } from './conv-forms.ts';
 import { cases as elementwise } from './elementwise.ts';
 import { cases as layout } from './layout.ts';
 import { cases as loss } from './loss.ts';
@@ -23,6 +24,7 @@ export const cases: Case[] = [
   ...movement,
   ...matmul,
   ...conv,
+  ...convForms,
   ...pool,
   ...norm,
   ...normalize,

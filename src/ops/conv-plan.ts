@@ -1,0 +1,129 @@
+// How convolutions run on a GPU: the image and its gradient are gathered by one family of shaders, the weights' by another.
+import source from '../../shaders/conv2d.wgsl';
+import rowsSource from '../../shaders/conv2dRows.wgsl';
+import weightGradSource from '../../shaders/conv2dWeightGrad.wgsl';
+import weightGradRowsSource from '../../shaders/conv2dWeightGradRows.wgsl';
+import type { Dispatch, GpuTraits, Param, Plan } from '../tensor/backend.ts';
+import { elementCount, type Shape } from '../tensor/shape.ts';
+import { addition } from './broadcast.ts';
+import { ceilDiv, constants, grid, threads } from './launch.ts';
+import { chain, planReduction } from './reduce.ts';
+import type { Pair } from './window.ts';
+
+/** Which convolution x [N, I, H, W] * weight [O, I / groups, KH, KW] -> out [N, O, outH, outW] an op belongs to. */
+export interface ConvAttrs {
+  stride: Pair;
+  /** Rows of zeros above the image and columns on its left; the shapes tell how many follow it. */
+  padding: Pair;
+  dilation: Pair;
+  groups: number;
+  /** The shape of the op's own output, which its inputs do not tell. */
+  shape: Shape;
+}
+
+/** Channels of a group that one thread computes: 8 share loads; in groups of few, depthwise ones above all, most would be idle. */
+const tileOf = (channels: number) => (channels < 4 ? 1 : 8);
+
+/** The shaders named *Rows slide a window along a row. They save loads, which are dear on software adapters; the others coalesce. */
+const slides = ({ stride, dilation }: ConvAttrs, gpu: GpuTraits) =>
+  gpu.software && stride[1] === 1 && dilation[1] === 1;
+
+/** Fields of the uniform block that all shaders share. */
+const geometry = (x: Shape, weight: Shape, out: Shape, { stride, padding, dilation }: ConvAttrs): Param[] => [
+  ...x.slice(2),
+  ...out.slice(2),
+  ...weight.slice(2),
+  ...stride,
+  ...padding,
+  ...dilation,
+];
+
+/** Products that are summed before they join the rest, and the number from which on a sum is cut like that. */
+const BLOCK = 256;
+const LONG = 1024;
+
+/**
+ * Plans the sum over the other channels of a group and the taps, for each element of out: conv2d, or with TRANSPOSED its
+ * gradient of the image, where x is the gradient and out the image.
+ */
+export function planGather(
+  x: Shape,
+  weight: Shape,
+  out: Shape,
+  attrs: ConvAttrs,
+  gpu: GpuTraits,
+  TRANSPOSED: boolean,
+): Plan {
+  if (elementCount(out) === 0) return { dispatches: [] };
+  const { groups } = attrs;
+  const [N, channels, H, W] = out;
+  const [O, I] = [channels / groups, x[1] / groups];
+  const taps = weight[2] * weight[3];
+  const WG = threads(gpu);
+  const TILE = tileOf(O);
+  const blockI = Math.max(1, Math.floor(BLOCK / taps));
+  const BLOCKED = I * taps > LONG;
+  const rows = slides(attrs, gpu) && !BLOCKED;
+  const segments = ceilDiv(W, 8);
+  const positionGroups = ceilDiv(rows ? N * H * segments : ceilDiv(N * H * W, 4), WG);
+  const strides = TRANSPOSED ? [taps, O * taps] : [I * taps, taps];
+  const dispatch: Dispatch = {
+    shader: {
+      file: rows ? 'conv2dRows.wgsl' : 'conv2d.wgsl',
+      source: rows ? rowsSource : source,
+      preamble: constants({ WG, TILE, TRANSPOSED, UNIT: attrs.stride.every((s) => s === 1), BLOCKED }),
+    },
+    params: [
+      ...[N * H * W, O, I, groups, blockI, positionGroups],
+      ...geometry(x, weight, out, attrs),
+      ...strides,
+      ...(rows ? [segments, N * H] : []),
+    ],
+    workgroups: grid(positionGroups * groups * ceilDiv(O, TILE)),
+  };
+  return { dispatches: [dispatch] };
+}
+
+/** Positions that one thread adds up before the sum is split into chunks, and the most partial sums that this may make. */
+const CHUNK_POSITIONS = 512;
+const MAX_PARTIALS = 2 ** 24;
+
+/** Plans the gradient of the weights: the sum over all positions of g [N, O, outH, outW], for each element of weight. */
+export function planWeightGrad(g: Shape, x: Shape, weight: Shape, attrs: ConvAttrs, gpu: GpuTraits): Plan {
+  const [channels, I, KH, KW] = weight;
+  const O = channels / attrs.groups;
+  const columns = I * KH * KW;
+  const WG = threads(gpu);
+  const TILE = tileOf(O);
+  const outputs = channels * columns;
+  // Rows longer than a chunk are cut into segments, which count as rows.
+  const segmentW = Math.min(g[3], CHUNK_POSITIONS);
+  const segments = ceilDiv(g[3], segmentW);
+  const rows = g[0] * g[2] * segments;
+  const most = Math.max(1, Math.floor(MAX_PARTIALS / outputs));
+  const chunkRows = Math.max(Math.floor(CHUNK_POSITIONS / segmentW), ceilDiv(rows, most));
+  // Without images there are no rows, and one chunk of zeros.
+  const chunks = Math.max(1, ceilDiv(rows, chunkRows));
+  const sliding = slides(attrs, gpu);
+  const items = (sliding ? I * KH : columns) * (TILE === 1 ? channels : 1);
+  const itemGroups = ceilDiv(items, WG * (sliding ? 1 : 4));
+  const tiles = (TILE === 1 ? 1 : attrs.groups * ceilDiv(O, TILE)) * (sliding ? ceilDiv(KW, 8) : 1);
+  const product: Dispatch = {
+    shader: {
+      file: sliding ? 'conv2dWeightGradRows.wgsl' : 'conv2dWeightGrad.wgsl',
+      source: sliding ? weightGradRowsSource : weightGradSource,
+      preamble: constants({ WG, TILE, ...(sliding && { WIDE: KW > 4 }) }),
+    },
+    params: [
+      ...[columns, O, I, attrs.groups],
+      ...geometry(x, weight, g, attrs),
+      ...[rows, chunkRows, chunks, segments, segmentW, items, itemGroups, tiles],
+    ],
+    workgroups: grid(itemGroups * chunks * tiles),
+  };
+  if (chunks === 1) return { dispatches: [product] };
+  // The chunks are summed by the shared reduction, over the first dim of [chunks, outputs].
+  const layout = { shape: [chunks, outputs], strides: [outputs, 1], offset: 0 };
+  const total = planReduction(addition, layout, { dims: [0], keepdim: false }, gpu);
+  return chain({ ...product, writes: [{ of: 'temp', index: 0 }] }, chunks * outputs, total);
+}
