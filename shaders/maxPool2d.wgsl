@@ -1,27 +1,27 @@
 // out[p, i, j] = max of x[p, h, w] over the window at (i, j); winner = h * W + w of the first maximum: each thread computes
 // four neighbouring outputs of a row.
 //
-// Memory: planes p = image * channels + channel, all contiguous; `rows` = planes * outH, `quads` = outW / 4 rounded up.
-// Padding never wins. NaN wins over numbers.
+// Memory: planes p = image * channels + channel, all contiguous; `rows` = planes * height of out, `quads` = its width / 4
+// rounded up. Pairs are (height, width), those of `size` the image's, those of `count` the windows'. Padding never wins. NaN
+// wins over numbers. Without any element, out = -Infinity and winner = -1. Range and share come from pool.ts.
 struct Params {
   rows: u32,
   quads: u32,
-  H: u32,
-  W: u32,
-  outH: u32,
-  outW: u32,
-  kernelH: u32,
-  kernelW: u32,
-  strideH: u32,
-  strideW: u32,
-  paddingH: u32,
-  paddingW: u32,
+  size: vec2<u32>,
+  count: vec2<u32>,
+  kernel: vec2<u32>,
+  stride: vec2<u32>,
+  padding: vec2<u32>,
+  dilation: vec2<u32>,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> out: array<f32>;
 @group(0) @binding(2) var<storage, read_write> winner: array<i32>;
 @group(0) @binding(3) var<uniform> params: Params;
+
+// -Infinity by its bits, and by way of a variable: WGSL has no constant for it.
+var<private> lowest: u32 = 0xff800000u;
 
 fn isNan(v: f32) -> bool {
   return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u;
@@ -35,29 +35,37 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     return;
   }
   let first = (index % params.quads) * 4u;
-  let plane = (row / params.outH) * params.H;
-  // Unsigned: what lies above or left of the image wraps to huge values, which the bounds below exclude.
-  let top = (row % params.outH) * params.strideH - params.paddingH;
-  let end = min(first + 4u, params.outW);
+  let i = row % params.count.x;
+  let plane = (row / params.count.x) * params.size.x;
+  let end = min(first + 4u, params.count.y);
   for (var j = first; j < end; j++) {
-    let left = j * params.strideW - params.paddingW;
-    var best = 0.0;
+    // Unsigned: what lies above or left of the image wraps to huge values, which the bounds below exclude.
+    var corner = vec2<u32>(i, j) * params.stride - params.padding;
+    var taps = params.kernel;
+    if (ADAPTIVE) {
+      let held = share(vec2<u32>(i, j), params.size, params.count);
+      corner = held.first;
+      taps = held.end - held.first;
+    }
+    var best = bitcast<f32>(lowest);
     var at = -1;
-    for (var dh = 0u; dh < params.kernelH; dh++) {
-      let h = top + dh;
-      let line = (plane + h) * params.W;
-      for (var dw = 0u; dw < params.kernelW; dw++) {
-        let w = left + dw;
-        if (h < params.H && w < params.W) {
+    var h = corner.x;
+    for (var dh = 0u; dh < taps.x; dh++) {
+      let line = (plane + h) * params.size.y;
+      var w = corner.y;
+      for (var dw = 0u; dw < taps.y; dw++) {
+        if (h < params.size.x && w < params.size.y) {
           let v = x[line + w];
-          if (at < 0 || v > best || (isNan(v) && !isNan(best))) {
+          if (at < 0 || (!isNan(best) && (v > best || isNan(v)))) {
             best = v;
-            at = i32(h * params.W + w);
+            at = i32(h * params.size.y + w);
           }
         }
+        w += params.dilation.y;
       }
+      h += params.dilation.x;
     }
-    out[row * params.outW + j] = best;
-    winner[row * params.outW + j] = at;
+    out[row * params.count.y + j] = best;
+    winner[row * params.count.y + j] = at;
   }
 }

@@ -1,4 +1,4 @@
-// out[p, i] = x[p, winner[p, i]]: one thread per output.
+// out[p, i] = x[p, winner[p, i]], 0 where winner is -1: one thread per output.
 //
 // Memory: planes p of `inner` outputs and `outer` image elements, all contiguous; n outputs.
 struct Params {
@@ -16,6 +16,7 @@ struct Params {
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
   let i = id.y * groups.x * 64u + id.x;
   if (i < params.n) {
-    out[i] = x[(i / params.inner) * params.outer + u32(winner[i])];
+    let at = winner[i];
+    out[i] = select(0.0, x[(i / params.inner) * params.outer + u32(max(at, 0))], at >= 0);
   }
 }

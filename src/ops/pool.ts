@@ -1,45 +1,87 @@
-// Max pooling over images: the winner of each window is kept, so that gradients are gathered without atomics.
-
-import source from '../../shaders/maxPool2d.wgsl';
-import gatherSource from '../../shaders/maxPool2dGather.wgsl';
-import gradSource from '../../shaders/maxPool2dGrad.wgsl';
-import { define, type Op } from '../autograd/op.ts';
-import { apply } from '../autograd/tape.ts';
-import type { GpuTraits, Plan } from '../tensor/backend.ts';
+// What all pooling shares: windows over images, at fixed distances or adaptive, and the dispatches that walk them.
+import type { GpuTraits, Param, Plan } from '../tensor/backend.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import { elementCount, format, type Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { ceilDiv, constants, grid, threads } from './launch.ts';
-import { type Pair, pair, windowCount } from './window.ts';
+import { reshape } from './movement.ts';
+import { type Pair, pair } from './window.ts';
 
-interface PoolAttrs {
+/** How many trailing dims are pooled: rows [N, C, L] or images [N, C, H, W]. */
+export type Dims = 1 | 2;
+
+/** Windows over an image. Pairs are for height and width. */
+export interface Windows {
+  /** The image. */
+  size: Pair;
+  /** How many windows there are. */
+  count: Pair;
   kernel: Pair;
   stride: Pair;
   padding: Pair;
+  dilation: Pair;
+  /**
+   * Instead of the four above: the windows share out the image as evenly as whole elements allow, window i from
+   * floor(i size / count) to ceil((i + 1) size / count), which may overlap.
+   */
+  adaptive: boolean;
 }
 
-interface GradAttrs extends PoolAttrs {
-  /** Height and width of the pooled image. */
-  size: Pair;
+/** Elements of window i inside the image. */
+function tapsOf({ size, count, kernel, stride, padding, dilation, adaptive }: Windows, d: 0 | 1, i: number): number[] {
+  const first = adaptive ? Math.floor((i * size[d]) / count[d]) : i * stride[d] - padding[d];
+  const length = adaptive ? Math.ceil(((i + 1) * size[d]) / count[d]) - first : kernel[d];
+  return Array.from({ length }, (_, t) => first + t * dilation[d]).filter((at) => at >= 0 && at < size[d]);
 }
 
-const words = ({ kernel, stride, padding }: PoolAttrs) => [...kernel, ...stride, ...padding];
+/** The elements of all windows along one dim. */
+export const allTaps = (windows: Windows, d: 0 | 1): number[][] =>
+  Array.from({ length: windows.count[d] }, (_, i) => tapsOf(windows, d, i));
 
-function pooledShape(shape: Shape, { kernel, stride, padding }: PoolAttrs): number[] {
-  const sizes = [0, 1].map((d) => windowCount('maxPool2d', shape[2 + d], kernel[d], stride[d], padding[d], 1));
-  return [shape[0], shape[1], ...sizes];
+/** Calls `visit` for every element of every window, in row order: flat positions in the image and in the windows, and window (i, j). */
+export function eachTap(
+  planes: number,
+  windows: Windows,
+  visit: (element: number, window: number, i: number, j: number) => void,
+): void {
+  const [H, W] = windows.size;
+  const [rows, columns] = [allTaps(windows, 0), allTaps(windows, 1)];
+  let window = 0;
+  for (let plane = 0; plane < planes; plane++) {
+    rows.forEach((hs, i) => {
+      columns.forEach((ws, j) => {
+        for (const h of hs) for (const w of ws) visit((plane * H + h) * W + w, window, i, j);
+        window++;
+      });
+    });
+  }
 }
 
-/** A dispatch with one thread for four neighbours of a row of `target`, which is the image or the pooled one. */
-function planRows(
+/** For the shaders, both dims at once; `params` is theirs. */
+const WINDOWS = `struct Range { first: vec2<u32>, end: vec2<u32> }
+// Part i of n elements shared out among m. Parts and elements are alike: the parts that hold element i are share(i, m, n).
+fn share(i: vec2<u32>, n: vec2<u32>, m: vec2<u32>) -> Range {
+  return Range(i * n / m, ((i + 1u) * n + m - 1u) / m);
+}
+// The windows over an element: those with i * stride <= element + padding < i * stride + span.
+fn windowsOver(element: vec2<u32>) -> Range {
+  if (ADAPTIVE) { return share(element, params.count, params.size); }
+  let span = (params.kernel - 1u) * params.dilation + 1u;
+  let p = element + params.padding;
+  let first = select(vec2<u32>(), (p - span) / params.stride + 1u, p >= span);
+  return Range(first, min(p / params.stride + 1u, params.count));
+}
+`;
+
+/** A dispatch with one thread for four neighbours of a row of `target`, which is the image or its windows. */
+export function planRows(
   file: string,
-  text: string,
-  image: Shape,
-  pooled: Shape,
+  source: string,
   target: Shape,
-  attrs: PoolAttrs,
+  { size, count, kernel, stride, padding, dilation, adaptive }: Windows,
   gpu: GpuTraits,
-  tunables = {},
+  tunables: Record<string, number | boolean> = {},
+  more: Param[] = [],
 ): Plan {
   const [N, C, H, W] = target;
   const quads = ceilDiv(W, 4);
@@ -49,107 +91,113 @@ function planRows(
   return {
     dispatches: [
       {
-        shader: { file, source: text, preamble: constants({ WG, ...tunables }) },
-        params: [rows, quads, ...image.slice(2), ...pooled.slice(2), ...words(attrs)],
+        shader: { file, source, preamble: constants({ WG, ADAPTIVE: adaptive, ...tunables }) + WINDOWS },
+        params: [rows, quads, ...size, ...count, ...kernel, ...stride, ...padding, ...dilation, ...more],
         workgroups: grid(ceilDiv(rows * quads, WG)),
       },
     ],
   };
 }
 
-/** Outputs: the maxima, and for each the position (h * width + w) of the first winner in its plane. */
-const poolOp: Op<PoolAttrs> = define({
-  name: 'maxPool2d',
-  outputs: ([x], attrs) => {
-    if (x.shape.length !== 4) throw new ShapeError(`maxPool2d: expected input [N, C, H, W], got ${format(x.shape)}`);
-    if (x.dtype !== 'float32') throw new ShapeError(`maxPool2d: expected dtype float32, got ${x.dtype}`);
-    const shape = pooledShape(x.shape, attrs);
-    return [
-      { shape, dtype: 'float32' },
-      { shape, dtype: 'int32' },
-    ];
-  },
-  cpu: ([x], [out, winner], { kernel, stride, padding }) => {
-    const [, , H, W] = x.shape;
-    const [, , outH, outW] = out.shape;
-    for (let i = 0; i < out.data.length; i++) {
-      const plane = Math.floor(i / (outH * outW)) * H * W;
-      const top = (Math.floor(i / outW) % outH) * stride[0] - padding[0];
-      const left = (i % outW) * stride[1] - padding[1];
-      let best = Number.NEGATIVE_INFINITY;
-      let at = -1;
-      for (let h = Math.max(top, 0); h < Math.min(top + kernel[0], H); h++) {
-        for (let w = Math.max(left, 0); w < Math.min(left + kernel[1], W); w++) {
-          const v = x.data[plane + h * W + w];
-          if (at < 0 || v > best || (Number.isNaN(v) && !Number.isNaN(best))) {
-            best = v;
-            at = h * W + w;
-          }
-        }
-      }
-      out.data[i] = best;
-      winner.data[i] = at;
-    }
-  },
-  plan: ([x], [out], attrs, gpu) => planRows('maxPool2d.wgsl', source, x.shape, out.shape, out.shape, attrs, gpu),
-  vjp: ([g], { inputs: [x], outputs: [, winner], attrs }) => [
-    g && apply(gradOp, [g, winner], { ...attrs, size: [x.shape[2], x.shape[3]] })[0],
-  ],
-});
+/** The planes of a tensor [N, C, H, W]. */
+export const planesOf = ([N, C]: Shape) => N * C;
 
-/** The gradient of the image: each element adds up g of the windows that it won. */
-const gradOp: Op<GradAttrs> = define({
-  name: 'maxPool2dGrad',
-  outputs: ([g], { size }) => [{ shape: [g.shape[0], g.shape[1], ...size], dtype: 'float32' }],
-  cpu: ([g, winner], [out]) => {
-    const planes = out.shape[0] * out.shape[1];
-    const [inner, outer] = [g.data.length / planes, out.data.length / planes];
-    for (let i = 0; i < g.data.length; i++) out.data[Math.floor(i / inner) * outer + winner.data[i]] += g.data[i];
-  },
-  plan: ([g], [out], attrs, gpu) => {
-    const OVERLAP = attrs.kernel.some((k, d) => k > attrs.stride[d]);
-    return planRows('maxPool2dGrad.wgsl', gradSource, out.shape, g.shape, out.shape, attrs, gpu, { OVERLAP });
-  },
-  vjp: ([gg], { inputs: [, winner], attrs }) => [apply(gatherOp, [gg!, winner], attrs)[0], null],
-});
-
-/** The elements of an image at the winners: the gradient of maxPool2dGrad. */
-const gatherOp: Op<GradAttrs> = define({
-  name: 'maxPool2dGather',
-  outputs: ([, winner]) => [{ shape: winner.shape, dtype: 'float32' }],
-  cpu: ([x, winner], [out]) => {
-    const planes = out.shape[0] * out.shape[1];
-    const [inner, outer] = [out.data.length / planes, x.data.length / planes];
-    for (let i = 0; i < out.data.length; i++) out.data[i] = x.data[Math.floor(i / inner) * outer + winner.data[i]];
-  },
-  plan: ([x], [out]) => ({
-    dispatches: [
-      {
-        shader: { file: 'maxPool2dGather.wgsl', source: gatherSource },
-        params: [elementCount(out.shape), x.shape[2] * x.shape[3], out.shape[2] * out.shape[3]],
-        workgroups: grid(ceilDiv(elementCount(out.shape), 64)),
-      },
-    ],
-  }),
-  vjp: ([gg], { inputs: [, winner], attrs }) => [apply(gradOp, [gg!, winner], attrs)[0], null],
-});
-
-export interface PoolOptions {
+export interface PoolOptions<Size = number | Pair> {
   /** Default: the kernel size, so that windows do not overlap. */
-  stride?: number | Pair;
-  /** Rows and columns around the image that never win. At most half the kernel. */
-  padding?: number | Pair;
+  stride?: Size;
+  /** Rows and columns around the image. At most half the kernel. */
+  padding?: Size;
+  /** Whether windows may reach beyond the padding, if only they begin inside it on the left or inside the image. */
+  ceilMode?: boolean;
 }
 
-/** The largest element of each window of x [N, C, H, W]; NaN if there is one. In a tie the first in row order wins. */
-export function maxPool2d(x: Tensor, kernelSize: number | Pair, options: PoolOptions = {}): Tensor {
-  const kernel = pair('maxPool2d', 'kernelSize', kernelSize, 1);
-  const stride = pair('maxPool2d', 'stride', options.stride ?? kernel, 1);
-  const padding = pair('maxPool2d', 'padding', options.padding ?? 0, 0);
+/** Whole numbers for height and width, or (a row has no height) `missing` and one. */
+function sizes(
+  op: string,
+  name: string,
+  value: number | readonly number[],
+  least: number,
+  dims: Dims,
+  missing: number,
+): Pair {
+  if (dims === 2) return pair(op, name, value, least);
+  const [length, ...rest] = [value].flat();
+  if (!Number.isInteger(length) || length < least || rest.length > 0) {
+    throw new ShapeError(`${op}: expected ${name} as a whole number of at least ${least}, got ${value}`);
+  }
+  return [missing, length];
+}
+
+/** Height and width of x, which is checked. */
+export function checkImages(op: string, x: Tensor, dims: Dims): Pair {
+  const wanted = dims === 2 ? '[N, C, H, W] or [C, H, W]' : '[N, C, L] or [C, L]';
+  if (x.rank !== dims + 1 && x.rank !== dims + 2) {
+    throw new ShapeError(`${op}: expected input ${wanted}, got ${format(x.shape)}`);
+  }
+  if (x.dtype !== 'float32') throw new ShapeError(`${op}: expected dtype float32, got ${x.dtype}`);
+  const plane = x.shape.slice(-dims);
+  if (plane.includes(0)) throw new ShapeError(`${op}: expected planes that are not empty, got ${format(x.shape)}`);
+  return [dims === 2 ? plane[0] : 1, plane[dims - 1]];
+}
+
+/**
+ * Windows at fixed distances: floor((size + 2 padding - dilation (kernel - 1) - 1) / stride) + 1 of them; with ceilMode
+ * rounded up, less a last one that would begin in the padding on the right.
+ */
+export function slidingWindows(
+  op: string,
+  x: Tensor,
+  dims: Dims,
+  kernelSize: number | Pair,
+  options: PoolOptions & { dilation?: number | Pair },
+): Windows {
+  const size = checkImages(op, x, dims);
+  const kernel = sizes(op, 'kernelSize', kernelSize, 1, dims, 1);
+  const stride = options.stride === undefined ? kernel : sizes(op, 'stride', options.stride, 1, dims, 1);
+  const padding = sizes(op, 'padding', options.padding ?? 0, 0, dims, 0);
+  const dilation = sizes(op, 'dilation', options.dilation ?? 1, 1, dims, 1);
   if (padding.some((p, d) => 2 * p > kernel[d])) {
     throw new ShapeError(
-      `maxPool2d: padding must be at most half the kernel, got padding [${padding}], kernel [${kernel}]`,
+      `${op}: padding must be at most half the kernel, got padding [${padding}], kernel [${kernel}]`,
     );
   }
-  return apply(poolOp, [x], { kernel, stride, padding })[0];
+  const count = size.map((n, d) => {
+    const span = dilation[d] * (kernel[d] - 1) + 1;
+    const room = (n + 2 * padding[d] - span) / stride[d];
+    const most = (options.ceilMode ? Math.ceil(room) : Math.floor(room)) + 1;
+    if (most < 1) {
+      throw new ShapeError(`${op}: a window of ${span} does not fit an image of ${n} with padding ${padding[d]}`);
+    }
+    return options.ceilMode && (most - 1) * stride[d] >= n + padding[d] ? most - 1 : most;
+  }) as Pair;
+  return { size, count, kernel, stride, padding, dilation, adaptive: false };
+}
+
+/** Sizes of adaptive pooling's output; null keeps the input's. */
+export type OutputSize = number | null | [number | null, number | null];
+
+/** Windows that share out the image; where all get the same, they are windows at fixed distances, which are simpler. */
+export function adaptiveWindows(op: string, x: Tensor, dims: Dims, outputSize: OutputSize): Windows {
+  const size = checkImages(op, x, dims);
+  const wanted = Array.isArray(outputSize) ? outputSize.map((n, d) => n ?? size[d]) : (outputSize ?? size.slice(-dims));
+  const count = sizes(op, 'outputSize', wanted, 0, dims, 1);
+  const adaptive = size.some((n, d) => n % count[d] !== 0);
+  if (adaptive && size.some((n, d) => (n + 1) * (count[d] + 1) > 2 ** 32)) {
+    throw new ShapeError(
+      `${op}: expected sizes that divide, or whose product is below 2^32, got [${size}] to [${count}]`,
+    );
+  }
+  const share = size.map((n, d) => n / count[d]) as Pair;
+  const kernel: Pair = adaptive ? [1, 1] : share;
+  return { size, count, kernel, stride: kernel, padding: [0, 0], dilation: [1, 1], adaptive };
+}
+
+/** Pools x as images [N, C, H, W], with a height of 1 and without a batch of its own where it lacks them. */
+export function onImages(x: Tensor, dims: Dims, pool: (images: Tensor) => Tensor[]): Tensor[] {
+  if (x.rank === 4) return pool(x);
+  const lead = x.shape.slice(0, -dims);
+  const plane = dims === 2 ? x.shape.slice(-2) : [1, x.shape[x.rank - 1]];
+  return pool(reshape(x, [elementCount(lead), 1, ...plane])).map((out) =>
+    reshape(out, [...lead, ...out.shape.slice(-dims)]),
+  );
 }

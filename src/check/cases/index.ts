@@ -1,16 +1,17 @@
 // All cases of the project, by family.
 import type { Case } from '../case.ts';
 import { cases as activation } from './activation.ts';
+import { cases as averagePool } from './average-pool.ts';
 import { cases as conv } from './conv.ts';
 import { cases as convForms } from './conv-forms.ts';
 import { cases as elementwise } from './elementwise.ts';
 import { cases as layout } from './layout.ts';
 import { cases as loss } from './loss.ts';
 import { cases as matmul } from './matmul.ts';
+import { cases as maxPool } from './max-pool.ts';
 import { cases as movement } from './movement.ts';
 import { cases as norm } from './norm.ts';
 import { cases as normalize } from './normalize.ts';
-import { cases as pool } from './pool.ts';
 import { cases as random } from './random.ts';
 import { cases as reduction } from './reduction.ts';
 import { cases as softmax } from './softmax.ts';
@@ -25,7 +26,8 @@ export const cases: Case[] = [
   ...matmul,
   ...conv,
   ...convForms,
-  ...pool,
+  ...maxPool,
+  ...averagePool,
   ...norm,
   ...normalize,
   ...loss,

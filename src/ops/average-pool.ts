@@ -1,0 +1,133 @@
+// Average pooling. It is linear: the op and its gradient are each other's gradients.
+import source from '../../shaders/avgPool2d.wgsl';
+import { define, type Op } from '../autograd/op.ts';
+import { apply } from '../autograd/tape.ts';
+import type { GpuTraits } from '../tensor/backend.ts';
+import { ShapeError } from '../tensor/errors.ts';
+import type { Shape } from '../tensor/shape.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import {
+  adaptiveWindows,
+  allTaps,
+  checkImages,
+  type Dims,
+  eachTap,
+  type OutputSize,
+  onImages,
+  type PoolOptions,
+  planesOf,
+  planRows,
+  slidingWindows,
+  type Windows,
+} from './pool.ts';
+import { mean } from './reduction.ts';
+import type { Pair } from './window.ts';
+
+interface AverageAttrs extends Windows {
+  /** Whether a window's own divisor counts its padding. */
+  countPadding: boolean;
+  /** The divisor of all windows; 0 where each has its own. */
+  divisor: number;
+}
+
+/** The divisor of window (i, j): how many elements it has, of the image or of the padded image. */
+function divisors(attrs: AverageAttrs): (i: number, j: number) => number {
+  const { size, kernel, stride, padding, countPadding, divisor } = attrs;
+  const [rows, columns] = ([0, 1] as const).map((d) =>
+    allTaps(attrs, d).map(({ length }, i) =>
+      countPadding ? Math.min(kernel[d], size[d] + 2 * padding[d] - i * stride[d]) : length,
+    ),
+  );
+  return (i, j) => divisor || rows[i] * columns[j];
+}
+
+const plan = (target: Shape, attrs: AverageAttrs, gpu: GpuTraits, TRANSPOSED: boolean) => {
+  const tunables = { TRANSPOSED, COUNT_PADDING: attrs.countPadding, BLOCK: 64 };
+  return planRows('avgPool2d.wgsl', source, target, attrs, gpu, tunables, [{ f32: attrs.divisor }]);
+};
+
+/** The sum of each window over its divisor. */
+const poolOp: Op<AverageAttrs> = define({
+  name: 'avgPool2d',
+  outputs: ([x], { count }) => [{ shape: [x.shape[0], x.shape[1], ...count], dtype: 'float32' }],
+  cpu: ([x], [out], attrs) => {
+    const divisor = divisors(attrs);
+    eachTap(planesOf(x.shape), attrs, (element, window, i, j) => {
+      out.data[window] += x.data[element] / divisor(i, j);
+    });
+  },
+  plan: (_inputs, [out], attrs, gpu) => plan(out.shape, attrs, gpu, false),
+  vjp: ([g], { attrs }) => [apply(gradOp, [g!], attrs)[0]],
+});
+
+/** The gradient of the image: each element adds up g over the divisor of the windows that hold it. */
+const gradOp: Op<AverageAttrs> = define({
+  name: 'avgPool2dGrad',
+  outputs: ([g], { size }) => [{ shape: [g.shape[0], g.shape[1], ...size], dtype: 'float32' }],
+  cpu: ([g], [out], attrs) => {
+    const divisor = divisors(attrs);
+    eachTap(planesOf(g.shape), attrs, (element, window, i, j) => {
+      out.data[element] += g.data[window] / divisor(i, j);
+    });
+  },
+  plan: (_inputs, [out], attrs, gpu) => plan(out.shape, attrs, gpu, true),
+  vjp: ([gg], { attrs }) => [apply(poolOp, [gg!], attrs)[0]],
+});
+
+export interface AveragePoolOptions<Size = number | Pair> extends PoolOptions<Size> {
+  /** Whether the divisor counts the padding (default), which adds zeros; never what lies beyond it in ceilMode. */
+  countIncludePad?: boolean;
+  /** What sums are divided by instead of how many elements they have. A whole number other than 0. */
+  divisorOverride?: number;
+}
+
+function slide(
+  op: string,
+  x: Tensor,
+  dims: Dims,
+  kernelSize: number | Pair,
+  { countIncludePad = true, divisorOverride, ...options }: AveragePoolOptions,
+): Tensor {
+  const windows = slidingWindows(op, x, dims, kernelSize, { ...options, dilation: 1 });
+  if (divisorOverride !== undefined && !(Number.isInteger(divisorOverride) && divisorOverride !== 0)) {
+    throw new ShapeError(`${op}: expected divisorOverride as a whole number other than 0, got ${divisorOverride}`);
+  }
+  const attrs = { ...windows, countPadding: countIncludePad, divisor: divisorOverride ?? 0 };
+  return onImages(x, dims, (images) => apply(poolOp, [images], attrs))[0];
+}
+
+function adapt(op: string, x: Tensor, dims: Dims, outputSize: OutputSize): Tensor {
+  const windows = adaptiveWindows(op, x, dims, outputSize);
+  // One window over all is a reduction, which spreads large planes over the GPU.
+  if (windows.count.every((n) => n === 1)) return mean(x, dims === 2 ? [-2, -1] : -1, true);
+  const attrs = { ...windows, countPadding: false, divisor: 0 };
+  return onImages(x, dims, (images) => apply(poolOp, [images], attrs))[0];
+}
+
+/**
+ * The mean of each window of x [N, C, H, W] or [C, H, W]. Padding counts as zeros; with `countIncludePad` false it does not
+ * count, with `divisorOverride` the sum of the window is divided by that.
+ */
+export const avgPool2d = (x: Tensor, kernelSize: number | Pair, options: AveragePoolOptions = {}): Tensor =>
+  slide('avgPool2d', x, 2, kernelSize, options);
+
+/** avgPool2d of rows x [N, C, L] or [C, L]. */
+export const avgPool1d = (x: Tensor, kernelSize: number, options: AveragePoolOptions<number> = {}): Tensor =>
+  slide('avgPool1d', x, 1, kernelSize, options);
+
+/**
+ * Average pooling of x [N, C, H, W] or [C, H, W] to an image of `outputSize`, where null keeps a size: window i goes from
+ * floor(i H / outH) to ceil((i + 1) H / outH), and so in width.
+ */
+export const adaptiveAvgPool2d = (x: Tensor, outputSize: OutputSize): Tensor =>
+  adapt('adaptiveAvgPool2d', x, 2, outputSize);
+
+/** adaptiveAvgPool2d of rows x [N, C, L] or [C, L]. */
+export const adaptiveAvgPool1d = (x: Tensor, outputSize: number | null): Tensor =>
+  adapt('adaptiveAvgPool1d', x, 1, outputSize);
+
+/** The mean of each plane of x [N, C, H, W] or [C, H, W], as [..., C, 1, 1]. The reduction `mean`. */
+export function globalAvgPool2d(x: Tensor): Tensor {
+  checkImages('globalAvgPool2d', x, 2);
+  return mean(x, [-2, -1], true);
+}
