@@ -1,7 +1,9 @@
-// m = b1 * m + (1 - b1) * slope; v = b2 * v + (1 - b2) * slope^2; x -= lr1 * m / (sqrt(v * inverse2) + eps);
+// m = b1 * m + (1 - b1) * slope; v = b2 * v + (1 - b2) * slope^2; x = kept * x - lr1 * m / (sqrt(v * inverse2) + eps);
 // slope = g + weightDecay * x, lr1 = lr / (1 - b1^step), inverse2 = 1 / (1 - b2^step).
+// AMSGrad: w = max(w, v), and w takes the place of v in x. AdamW: kept = 1 - lr * decay and weightDecay = 0; Adam: kept = 1.
 //
-// Memory: flat arenas of all parameters, in quads; n elements. x, m and v are updated in place.
+// Memory: flat arenas of all parameters, in quads; n elements. g is read, the others are updated in place.
+// The preamble declares AMSGRAD and the bindings g, x, m, v, w and params. Without AMSGrad w is none, and never touched.
 struct Params {
   n: u32,
   lr1: f32,
@@ -11,14 +13,9 @@ struct Params {
   oneMinusBeta2: f32,
   inverse2: f32,
   eps: f32,
+  kept: f32,
   weightDecay: f32,
 }
-
-@group(0) @binding(0) var<storage, read> g: array<vec4<f32>>;
-@group(0) @binding(1) var<storage, read_write> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> m: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read_write> v: array<vec4<f32>>;
-@group(0) @binding(4) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
@@ -28,8 +25,13 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   }
   let slope = g[i] + params.weightDecay * x[i];
   let first = params.beta1 * m[i] + params.oneMinusBeta1 * slope;
-  let second = params.beta2 * v[i] + params.oneMinusBeta2 * slope * slope;
+  var second = params.beta2 * v[i] + params.oneMinusBeta2 * slope * slope;
   m[i] = first;
   v[i] = second;
-  x[i] -= params.lr1 * first / (sqrt(second * params.inverse2) + params.eps);
+  if (AMSGRAD) {
+    // The bits of numbers of at least 0 are in the order of the numbers, with NaN above all, as max() need not have it.
+    second = bitcast<vec4<f32>>(max(bitcast<vec4<u32>>(w[i]), bitcast<vec4<u32>>(second)));
+    w[i] = second;
+  }
+  x[i] = params.kept * x[i] - params.lr1 * first / (sqrt(second * params.inverse2) + params.eps);
 }

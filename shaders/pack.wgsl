@@ -1,6 +1,7 @@
-// out[offset + i] = x[i] for up to 7 inputs x0 to x6: one thread per element, the input chosen by the workgroup's z.
+// out[offset + i] = x[i] for up to 7 inputs x0 to x6, and zeros up to the next: one thread per element of out, the input
+// chosen by the workgroup's z.
 //
-// Memory: segments[k] = (elements, offset) of input k.
+// Memory: segments[k] = (elements, offset, room) of input k, where room counts its elements of out, zeros included.
 struct Params {
   segments: array<vec4<u32>, PACKED>,
 }
@@ -19,18 +20,20 @@ struct Params {
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
   let i = id.y * groups.x * 64u + id.x;
   let segment = params.segments[id.z];
-  if (i >= segment.x) {
+  if (i >= segment.z) {
     return;
   }
   var v = 0.0;
-  switch (id.z) {
-    case 0u: { v = x0[i]; }
-    case 1u: { v = x1[i]; }
-    case 2u: { v = x2[i]; }
-    case 3u: { v = x3[i]; }
-    case 4u: { v = x4[i]; }
-    case 5u: { v = x5[i]; }
-    default: { v = x6[i]; }
+  if (i < segment.x) {
+    switch (id.z) {
+      case 0u: { v = x0[i]; }
+      case 1u: { v = x1[i]; }
+      case 2u: { v = x2[i]; }
+      case 3u: { v = x3[i]; }
+      case 4u: { v = x4[i]; }
+      case 5u: { v = x5[i]; }
+      default: { v = x6[i]; }
+    }
   }
   out[segment.y + i] = v;
 }

@@ -11,6 +11,7 @@ import {
   tensor,
 } from 'downhill';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { WebGpuBackend } from '../src/backends/webgpu/backend.ts';
 import type { Device } from '../src/tensor/device.ts';
 
 const devices: Record<string, Device> = {};
@@ -20,60 +21,138 @@ beforeAll(async () => {
 });
 afterAll(() => devices.webgpu.destroy());
 
-/** The formulas, for one number with gradient 2 x + 1, written without looking at the kernels. */
-const references: Record<
-  string,
-  { make: (p: Iterable<ReturnType<typeof tensor>>) => optim.Optimizer; run: (x: number) => number }
-> = {
+type Parameters = Iterable<ReturnType<typeof tensor>>;
+
+/** Moves x by its gradient g in step t, from 1; keeps its states to itself. */
+type Rule = (x: number, g: number, t: number) => number;
+
+/** An optimizer, and PyTorch's formula for it in float64, written without looking at the kernels. */
+interface Reference {
+  make: (p: Parameters) => optim.Optimizer;
+  rule: () => Rule;
+}
+
+const sgd =
+  (lr: number, { momentum = 0, dampening = 0, nesterov = false, decay = 0 } = {}) =>
+  (): Rule => {
+    let buffer: number | null = null;
+    return (x, gradient) => {
+      const g = gradient + decay * x;
+      if (momentum === 0) return x - lr * g;
+      buffer = buffer === null ? g : momentum * buffer + (1 - dampening) * g;
+      return x - lr * (nesterov ? g + momentum * buffer : buffer);
+    };
+  };
+
+const adagrad =
+  (lr: number, { lrDecay = 0, decay = 0, initial = 0, eps = 1e-10 } = {}) =>
+  (): Rule => {
+    let sum = initial;
+    return (x, gradient, t) => {
+      const g = gradient + decay * x;
+      sum += g ** 2;
+      return x - ((lr / (1 + (t - 1) * lrDecay)) * g) / (Math.sqrt(sum) + eps);
+    };
+  };
+
+const adadelta =
+  (lr: number, { rho = 0.9, eps = 1e-6, decay = 0 } = {}) =>
+  (): Rule => {
+    let [squares, deltas] = [0, 0];
+    return (x, gradient) => {
+      const g = gradient + decay * x;
+      squares = squares * rho + g * g * (1 - rho);
+      const delta = (Math.sqrt(deltas + eps) / Math.sqrt(squares + eps)) * g;
+      deltas = deltas * rho + delta * delta * (1 - rho);
+      return x - lr * delta;
+    };
+  };
+
+const rmsprop =
+  (lr: number, { alpha = 0.99, eps = 1e-8, decay = 0, momentum = 0, centered = false } = {}) =>
+  (): Rule => {
+    let [squares, mean, buffer] = [0, 0, 0];
+    return (x, gradient) => {
+      const g = gradient + decay * x;
+      squares = alpha * squares + (1 - alpha) * g * g;
+      mean += (g - mean) * (1 - alpha);
+      const average = Math.sqrt(centered ? squares - mean ** 2 : squares) + eps;
+      if (momentum === 0) return x - (lr * g) / average;
+      buffer = momentum * buffer + g / average;
+      return x - lr * buffer;
+    };
+  };
+
+const adam =
+  (lr: number, { betas = [0.9, 0.999], eps = 1e-8, decay = 0, decoupled = 0, amsgrad = false } = {}) =>
+  (): Rule => {
+    let [m, v, largest] = [0, 0, 0];
+    return (x, gradient, t) => {
+      const g = gradient + decay * x;
+      const shrunk = x * (1 - lr * decoupled);
+      m += (g - m) * (1 - betas[0]);
+      v = betas[1] * v + (1 - betas[1]) * g * g;
+      largest = Math.max(largest, v);
+      const denominator = Math.sqrt(amsgrad ? largest : v) / Math.sqrt(1 - betas[1] ** t) + eps;
+      return shrunk - ((lr / (1 - betas[0] ** t)) * m) / denominator;
+    };
+  };
+
+const references: Record<string, Reference> = {
+  'SGD as it comes': { make: (p) => new optim.SGD(p), rule: sgd(1e-3) },
+  'SGD with weight decay': {
+    make: (p) => new optim.SGD(p, { lr: 0.1, weightDecay: 0.2 }),
+    rule: sgd(0.1, { decay: 0.2 }),
+  },
   'SGD with momentum and weight decay': {
     make: (p) => new optim.SGD(p, { lr: 0.1, momentum: 0.9, weightDecay: 0.01 }),
-    run: (start) => {
-      let [x, v] = [start, 0];
-      for (let i = 0; i < 5; i++) {
-        v = 0.9 * v + (2 * x + 1 + 0.01 * x);
-        x -= 0.1 * v;
-      }
-      return x;
-    },
+    rule: sgd(0.1, { momentum: 0.9, decay: 0.01 }),
+  },
+  'SGD with dampening, but in the first step': {
+    make: (p) => new optim.SGD(p, { lr: 0.1, momentum: 0.9, dampening: 0.4 }),
+    rule: sgd(0.1, { momentum: 0.9, dampening: 0.4 }),
   },
   'SGD with Nesterov momentum': {
-    make: (p) => new optim.SGD(p, { lr: 0.05, momentum: 0.8, nesterov: true }),
-    run: (start) => {
-      let [x, v] = [start, 0];
-      for (let i = 0; i < 5; i++) {
-        const g = 2 * x + 1;
-        v = 0.8 * v + g;
-        x -= 0.05 * (g + 0.8 * v);
-      }
-      return x;
-    },
+    make: (p) => new optim.SGD(p, { lr: 0.05, momentum: 0.8, nesterov: true, weightDecay: 0.1 }),
+    rule: sgd(0.05, { momentum: 0.8, nesterov: true, decay: 0.1 }),
   },
-  RMSprop: {
-    make: (p) => new optim.RMSprop(p, { lr: 0.01, alpha: 0.9 }),
-    run: (start) => {
-      let [x, s] = [start, 0];
-      for (let i = 0; i < 5; i++) {
-        const g = 2 * x + 1;
-        s = 0.9 * s + 0.1 * g * g;
-        x -= (0.01 * g) / (Math.sqrt(s) + 1e-8);
-      }
-      return x;
-    },
+  'Adagrad as it comes': { make: (p) => new optim.Adagrad(p), rule: adagrad(1e-2) },
+  'Adagrad with all options': {
+    make: (p) =>
+      new optim.Adagrad(p, { lr: 0.5, lrDecay: 0.3, weightDecay: 0.1, initialAccumulatorValue: 0.7, eps: 0.01 }),
+    rule: adagrad(0.5, { lrDecay: 0.3, decay: 0.1, initial: 0.7, eps: 0.01 }),
   },
-  Adam: {
-    make: (p) => new optim.Adam(p, { lr: 0.1 }),
-    run: (start) => {
-      let [x, m, v] = [start, 0, 0];
-      for (let t = 1; t <= 5; t++) {
-        const g = 2 * x + 1;
-        m = 0.9 * m + 0.1 * g;
-        v = 0.999 * v + 0.001 * g * g;
-        x -= (0.1 * (m / (1 - 0.9 ** t))) / (Math.sqrt(v / (1 - 0.999 ** t)) + 1e-8);
-      }
-      return x;
-    },
+  'Adadelta as it comes': { make: (p) => new optim.Adadelta(p), rule: adadelta(1) },
+  'Adadelta with all options': {
+    make: (p) => new optim.Adadelta(p, { lr: 0.6, rho: 0.7, eps: 0.01, weightDecay: 0.1 }),
+    rule: adadelta(0.6, { rho: 0.7, eps: 0.01, decay: 0.1 }),
+  },
+  'RMSprop as it comes': { make: (p) => new optim.RMSprop(p), rule: rmsprop(1e-2) },
+  'RMSprop with momentum and weight decay': {
+    make: (p) => new optim.RMSprop(p, { lr: 0.02, alpha: 0.9, momentum: 0.7, weightDecay: 0.1 }),
+    rule: rmsprop(0.02, { alpha: 0.9, momentum: 0.7, decay: 0.1 }),
+  },
+  'RMSprop, centered': {
+    make: (p) => new optim.RMSprop(p, { lr: 0.02, alpha: 0.9, eps: 1e-3, centered: true }),
+    rule: rmsprop(0.02, { alpha: 0.9, eps: 1e-3, centered: true }),
+  },
+  'RMSprop, centered, with momentum': {
+    make: (p) => new optim.RMSprop(p, { lr: 0.02, alpha: 0.9, momentum: 0.7, centered: true }),
+    rule: rmsprop(0.02, { alpha: 0.9, momentum: 0.7, centered: true }),
+  },
+  'Adam as it comes': { make: (p) => new optim.Adam(p), rule: adam(1e-3) },
+  'Adam with all options': {
+    make: (p) => new optim.Adam(p, { lr: 0.3, betas: [0.7, 0.6], eps: 0.01, weightDecay: 0.1, amsgrad: true }),
+    rule: adam(0.3, { betas: [0.7, 0.6], eps: 0.01, decay: 0.1, amsgrad: true }),
+  },
+  'AdamW as it comes': { make: (p) => new optim.AdamW(p), rule: adam(1e-3, { decoupled: 0.01 }) },
+  'AdamW with all options': {
+    make: (p) => new optim.AdamW(p, { lr: 0.3, betas: [0.7, 0.6], eps: 0.01, weightDecay: 0.2, amsgrad: true }),
+    rule: adam(0.3, { betas: [0.7, 0.6], eps: 0.01, decoupled: 0.2, amsgrad: true }),
   },
 };
+
+const STEPS = 6;
 
 describe.each(['cpu', 'webgpu'])('optimizers on %s', (name) => {
   test.each(Object.keys(references))('%s follows its formula', async (title) => {
@@ -84,7 +163,7 @@ describe.each(['cpu', 'webgpu'])('optimizers on %s', (name) => {
       tensor(starts.slice(2), { device, requiresGrad: true }),
     ];
     const optimizer = references[title].make(parameters);
-    for (let i = 0; i < 5; i++) {
+    for (let i = 0; i < STEPS; i++) {
       optimizer.zeroGrad();
       for (const p of parameters) p.square().add(p).sum().backward();
       optimizer.step();
@@ -92,7 +171,10 @@ describe.each(['cpu', 'webgpu'])('optimizers on %s', (name) => {
     const values = [...(await parameters[0].data()), ...(await parameters[1].data())];
     const digits = name === 'cpu' ? 12 : 5;
     values.forEach((value, i) => {
-      expect(value).toBeCloseTo(references[title].run(starts[i]), digits);
+      const rule = references[title].rule();
+      let x = starts[i];
+      for (let t = 1; t <= STEPS; t++) x = rule(x, 2 * x + 1, t);
+      expect(value).toBeCloseTo(x, digits);
     });
     optimizer.dispose();
     for (const p of parameters) p.dispose();
@@ -124,17 +206,117 @@ test('Adam corrects its bias by the updates of each parameter', async () => {
   expect(await b.item()).toBeCloseTo(0.9, 6);
 });
 
+test('a step is one update, whatever the number of parameters, and packs what clipping has not', () => {
+  const device = devices.webgpu;
+  const parameters = Array.from({ length: 9 }, (_, i) => randn([i, 3], { device, requiresGrad: true }));
+  const optimizer = new optim.AdamW(parameters);
+  /** The ops of all dispatches of `work`. */
+  const dispatches = (work: () => void): string => {
+    for (const p of parameters) p.grad = randn(p.shape, { device });
+    const seen: string[] = [];
+    const backend = device.backend as WebGpuBackend;
+    backend.observer = (op) => seen.push(op);
+    work();
+    backend.observer = null;
+    optimizer.zeroGrad();
+    return seen.join(' ');
+  };
+  expect(dispatches(() => optimizer.step())).toBe('pack pack adam');
+  const clipped = dispatches(() => {
+    optimizer.clipGradValue(0.5);
+    optimizer.clipGradNorm(1).dispose();
+    optimizer.step();
+  });
+  expect(clipped).toBe('pack pack clipGradValue gradNorm clipGradNorm adam');
+  // Of two optimizers, each finds its part of what was clipped together.
+  const halves = [new optim.SGD(parameters.slice(0, 4)), new optim.SGD(parameters.slice(4))];
+  const both = dispatches(() => {
+    optim.clipGradNorm(parameters, 1).dispose();
+    for (const half of halves) half.step();
+  });
+  expect(both).toBe('pack pack gradNorm clipGradNorm sgd sgd');
+  for (const item of [optimizer, ...halves, ...parameters]) item.dispose();
+});
+
+test('optimizers may share parameters, but not a part of them', async () => {
+  const device = devices.cpu;
+  const [a, b, c] = [1, 2, 3].map((v) => tensor([v], { device, requiresGrad: true }));
+  const first = new optim.SGD([a, b], { lr: 1 });
+  const second = new optim.SGD([b], { lr: 1 });
+  a.add(b).sum().backward();
+  first.step();
+  second.step();
+  expect([await a.item(), await b.item()]).toEqual([0, 0]);
+  const third = new optim.SGD([b, c], { lr: 1 });
+  third.step();
+  expect([await b.item(), await c.item()]).toEqual([-1, 3]);
+  expect(() => first.step()).toThrow('SGD: parameter [1] was moved, by an optimizer or average over other parameters');
+});
+
+test('a gradient of another shape is refused', () => {
+  const x = randn([2], { requiresGrad: true });
+  const optimizer = new optim.SGD([x]);
+  x.grad = randn([3]);
+  expect(() => optimizer.step()).toThrow('sgd: expected a gradient [2], got [3]');
+});
+
 test('optimizers refuse what they cannot train', () => {
   const x = randn([2], { requiresGrad: true });
   expect(() => new optim.SGD([])).toThrow('SGD: expected at least one parameter, got none');
   expect(() => new optim.SGD([x.mul(2)])).toThrow(
     /^SGD: expected leaf tensors that require gradients, got Tensor\(\[2\]/,
   );
-  expect(() => new optim.SGD([x], { nesterov: true })).toThrow('SGD: nesterov needs a momentum above 0');
-  expect(() => new optim.Adam([x], { lr: -1 })).toThrow('Adam: expected lr of at least 0 and below Infinity, got -1');
-  expect(() => new optim.Adam([x], { betas: [1, 0.9] })).toThrow(
-    'Adam: expected beta1 of at least 0 and below 1, got 1',
-  );
+  expect(() => new optim.SGD([x, randn([2])])).toThrow(/^SGD: expected leaf tensors that require gradients/);
+});
+
+describe('hyperparameters out of range', () => {
+  const { SGD, Adagrad, Adadelta, RMSprop, Adam, AdamW } = optim;
+  const optimizers = { SGD, Adagrad, Adadelta, RMSprop, Adam, AdamW };
+  const { NaN: none, POSITIVE_INFINITY: infinity } = Number;
+  type Name = keyof typeof optimizers;
+  const refused = (name: Name, options: object, message: string) => {
+    const x = tensor([1], { device: devices.cpu, requiresGrad: true });
+    const make = () => new optimizers[name]([x], options);
+    expect(make).toThrow(RangeError);
+    expect(make).toThrow(`${name}: ${message}`);
+  };
+
+  test.each(Object.keys(optimizers) as Name[])('%s', (name) => {
+    for (const option of ['lr', 'weightDecay']) {
+      for (const value of [-1, none, infinity]) {
+        refused(name, { [option]: value }, `expected ${option} of at least 0 and below Infinity, got ${value}`);
+      }
+    }
+  });
+
+  test.each([
+    ['SGD', 'momentum', 1],
+    ['SGD', 'dampening', 1],
+    ['Adagrad', 'lrDecay', infinity],
+    ['Adagrad', 'initialAccumulatorValue', infinity],
+    ['Adagrad', 'eps', infinity],
+    ['Adadelta', 'rho', 1],
+    ['Adadelta', 'eps', infinity],
+    ['RMSprop', 'alpha', 1],
+    ['RMSprop', 'momentum', 1],
+    ['RMSprop', 'eps', infinity],
+    ['Adam', 'eps', infinity],
+    ['AdamW', 'eps', infinity],
+  ] as [Name, string, number][])('%s, %s', (name, option, high) => {
+    for (const value of [-0.1, high, none]) {
+      refused(name, { [option]: value }, `expected ${option} of at least 0 and below ${high}, got ${value}`);
+    }
+  });
+
+  test('betas, and Nesterov without its momentum', () => {
+    for (const name of ['Adam', 'AdamW'] as const) {
+      refused(name, { betas: [1, 0.9] }, 'expected beta1 of at least 0 and below 1, got 1');
+      refused(name, { betas: [0.9, -1] }, 'expected beta2 of at least 0 and below 1, got -1');
+      refused(name, { betas: [0.9] }, 'expected beta2 of at least 0 and below 1, got undefined');
+    }
+    refused('SGD', { nesterov: true }, 'nesterov needs a momentum above 0, got 0');
+    refused('SGD', { nesterov: true, momentum: 0.9, dampening: 0.1 }, 'nesterov needs a dampening of 0, got 0.1');
+  });
 });
 
 test('a module names its parameters and buffers, and a checkpoint brings them back', async () => {

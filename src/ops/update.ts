@@ -1,118 +1,191 @@
-// Updates in place: optimizers over flat arenas of all parameters in one dispatch, and running statistics.
+// Updates of parameters by their gradients, and of running statistics: one row per variant, each one dispatch in place.
+import adadeltaSource from '../../shaders/adadelta.wgsl';
+import adagradSource from '../../shaders/adagrad.wgsl';
 import adamSource from '../../shaders/adam.wgsl';
-import packSource from '../../shaders/pack.wgsl';
 import rmspropSource from '../../shaders/rmsprop.wgsl';
 import runningSource from '../../shaders/runningStats.wgsl';
 import sgdSource from '../../shaders/sgd.wgsl';
-import { define, type Op } from '../autograd/op.ts';
+import type { Op } from '../autograd/op.ts';
 import { apply } from '../autograd/tape.ts';
-import type { Param, Plan, Spec } from '../tensor/backend.ts';
-import { ShapeError } from '../tensor/errors.ts';
-import { elementCount, format } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { ceilDiv, constants, grid } from './launch.ts';
+import { flatRow, floats } from './flat.ts';
 
-/** All inputs of an update are flat and of one length. */
-function checkFlat(op: string, inputs: Spec[]): Spec[] {
-  for (const { shape, dtype } of inputs) {
-    if (dtype !== 'float32') throw new ShapeError(`${op}: expected dtype float32, got ${dtype}`);
-    if (shape.length !== 1 || shape[0] !== inputs[0].shape[0]) {
-      throw new ShapeError(
-        `${op}: expected flat tensors of one length, got ${inputs.map((x) => format(x.shape)).join(', ')}`,
-      );
-    }
-  }
-  return [];
-}
-
-/** One thread per element, four at a time. */
-const flatPlan = (file: string, source: string, n: number, params: Param[]): Plan => ({
-  dispatches:
-    n === 0 ? [] : [{ shader: { file, source }, params: [n, ...params], workgroups: grid(ceilDiv(ceilDiv(n, 4), 64)) }],
-});
-
-const floats = (...values: number[]): Param[] => values.map((f32) => ({ f32 }));
-
-export interface SgdAttrs {
+/** What every update needs. In all formulas x are the parameters, and the slope is g + weightDecay x. */
+export interface UpdateAttrs {
   lr: number;
-  momentum: number;
-  nesterov: boolean;
-  weightDecay: number;
-}
-
-/** v = momentum v + g; x -= lr v, or with Nesterov x -= lr (g + momentum v). The velocity starts at 0. */
-export const sgdOp: Op<SgdAttrs> = define({
-  name: 'sgd',
-  mutates: 2,
-  outputs: (inputs) => checkFlat('sgd', inputs),
-  cpu: ([g], [x, v], { lr, momentum, nesterov, weightDecay }) => {
-    for (let i = 0; i < x.data.length; i++) {
-      const slope = g.data[i] + weightDecay * x.data[i];
-      v.data[i] = momentum * v.data[i] + slope;
-      x.data[i] -= lr * (nesterov ? slope + momentum * v.data[i] : v.data[i]);
-    }
-  },
-  plan: ([g], _outputs, { lr, momentum, nesterov, weightDecay }) =>
-    flatPlan('sgd.wgsl', sgdSource, g.shape[0], [...floats(lr, momentum, weightDecay), Number(nesterov)]),
-  vjp: null,
-});
-
-export interface RmspropAttrs {
-  lr: number;
-  alpha: number;
-  eps: number;
-  weightDecay: number;
-}
-
-/** s = alpha s + (1 - alpha) g^2; x -= lr g / (sqrt(s) + eps) */
-export const rmspropOp: Op<RmspropAttrs> = define({
-  name: 'rmsprop',
-  mutates: 2,
-  outputs: (inputs) => checkFlat('rmsprop', inputs),
-  cpu: ([g], [x, s], { lr, alpha, eps, weightDecay }) => {
-    for (let i = 0; i < x.data.length; i++) {
-      const slope = g.data[i] + weightDecay * x.data[i];
-      s.data[i] = alpha * s.data[i] + (1 - alpha) * slope * slope;
-      x.data[i] -= (lr * slope) / (Math.sqrt(s.data[i]) + eps);
-    }
-  },
-  plan: ([g], _outputs, { lr, alpha, eps, weightDecay }) =>
-    flatPlan('rmsprop.wgsl', rmspropSource, g.shape[0], floats(lr, alpha, 1 - alpha, eps, weightDecay)),
-  vjp: null,
-});
-
-export interface AdamAttrs {
-  lr: number;
-  beta1: number;
-  beta2: number;
-  eps: number;
   weightDecay: number;
   /** Count of this update, from 1. */
   step: number;
 }
 
-/** m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; x -= lr mhat / (sqrt(vhat) + eps), mhat = m / (1 - b1^step), vhat = v / (1 - b2^step) */
-export const adamOp: Op<AdamAttrs> = define({
-  name: 'adam',
-  mutates: 3,
-  outputs: (inputs) => checkFlat('adam', inputs),
-  cpu: ([g], [x, m, v], { lr, beta1, beta2, eps, weightDecay, step }) => {
-    const [c1, c2] = [1 - beta1 ** step, 1 - beta2 ** step];
-    for (let i = 0; i < x.data.length; i++) {
-      const slope = g.data[i] + weightDecay * x.data[i];
-      m.data[i] = beta1 * m.data[i] + (1 - beta1) * slope;
-      v.data[i] = beta2 * v.data[i] + (1 - beta2) * slope * slope;
-      x.data[i] -= (lr * (m.data[i] / c1)) / (Math.sqrt(v.data[i] / c2) + eps);
+export interface SgdAttrs extends UpdateAttrs {
+  momentum: number;
+  dampening: number;
+  nesterov: boolean;
+}
+
+/** The share of a slope that goes into the velocity; the first goes in whole. */
+const intake = ({ dampening, step }: SgdAttrs) => (step === 1 ? 1 : 1 - dampening);
+
+/** [x, v?, g]: v = momentum v + (1 - dampening) slope; x -= lr v, or with Nesterov x -= lr (slope + momentum v). */
+const sgdRow = (name: string, momentum: boolean): Op<SgdAttrs> =>
+  flatRow({
+    name,
+    shader: { file: 'sgd.wgsl', source: sgdSource },
+    updates: ['x'],
+    optional: { v: { flag: 'MOMENTUM', on: momentum } },
+    reads: ['g'],
+    params: (attrs) => [...floats(attrs.lr, attrs.momentum, intake(attrs), attrs.weightDecay), Number(attrs.nesterov)],
+    cpu: ({ g, x, v }, attrs) => {
+      for (let i = 0; i < x.length; i++) {
+        const slope = g[i] + attrs.weightDecay * x[i];
+        let delta = slope;
+        if (momentum) {
+          v[i] = attrs.momentum * v[i] + intake(attrs) * slope;
+          delta = attrs.nesterov ? slope + attrs.momentum * v[i] : v[i];
+        }
+        x[i] -= attrs.lr * delta;
+      }
+    },
+  });
+
+export const sgdOp = sgdRow('sgd', false);
+export const sgdMomentumOp = sgdRow('sgdMomentum', true);
+
+export interface AdagradAttrs extends UpdateAttrs {
+  lrDecay: number;
+  eps: number;
+}
+
+const decayed = ({ lr, lrDecay, step }: AdagradAttrs) => lr / (1 + (step - 1) * lrDecay);
+
+/** [x, s, g]: s += slope^2; x -= lr / (1 + (step - 1) lrDecay) slope / (sqrt(s) + eps) */
+export const adagradOp: Op<AdagradAttrs> = flatRow({
+  name: 'adagrad',
+  shader: { file: 'adagrad.wgsl', source: adagradSource },
+  updates: ['x', 's'],
+  reads: ['g'],
+  params: (attrs) => floats(decayed(attrs), attrs.eps, attrs.weightDecay),
+  cpu: ({ g, x, s }, attrs) => {
+    for (let i = 0; i < x.length; i++) {
+      const slope = g[i] + attrs.weightDecay * x[i];
+      s[i] += slope * slope;
+      x[i] -= (decayed(attrs) * slope) / (Math.sqrt(s[i]) + attrs.eps);
     }
   },
-  plan: ([g], _outputs, { lr, beta1, beta2, eps, weightDecay, step }) => {
-    // Corrections in float64 on the host: 1 - beta^step cancels in float32.
-    const [c1, c2] = [1 - beta1 ** step, 1 - beta2 ** step];
-    const scalars = floats(lr / c1, beta1, 1 - beta1, beta2, 1 - beta2, 1 / c2, eps, weightDecay);
-    return flatPlan('adam.wgsl', adamSource, g.shape[0], scalars);
-  },
-  vjp: null,
 });
+
+export interface AdadeltaAttrs extends UpdateAttrs {
+  rho: number;
+  eps: number;
+}
+
+/** [x, s, u, g]: s = rho s + (1 - rho) slope^2; delta = slope sqrt(u + eps) / sqrt(s + eps); u = rho u + (1 - rho) delta^2; x -= lr delta */
+export const adadeltaOp: Op<AdadeltaAttrs> = flatRow({
+  name: 'adadelta',
+  shader: { file: 'adadelta.wgsl', source: adadeltaSource },
+  updates: ['x', 's', 'u'],
+  reads: ['g'],
+  params: ({ lr, rho, eps, weightDecay }) => floats(lr, rho, 1 - rho, eps, weightDecay),
+  cpu: ({ g, x, s, u }, { lr, rho, eps, weightDecay }) => {
+    for (let i = 0; i < x.length; i++) {
+      const slope = g[i] + weightDecay * x[i];
+      s[i] = rho * s[i] + (1 - rho) * slope * slope;
+      const delta = (slope * Math.sqrt(u[i] + eps)) / Math.sqrt(s[i] + eps);
+      u[i] = rho * u[i] + (1 - rho) * delta * delta;
+      x[i] -= lr * delta;
+    }
+  },
+});
+
+export interface RmspropAttrs extends UpdateAttrs {
+  alpha: number;
+  eps: number;
+  momentum: number;
+}
+
+/**
+ * [x, s, m?, v?, g]: s = alpha s + (1 - alpha) slope^2; delta = slope / (sqrt(s) + eps); x -= lr delta. Centered, s gives way to
+ * the variance s - m^2, where m = alpha m + (1 - alpha) slope. With momentum v = momentum v + delta; x -= lr v.
+ */
+const rmspropRow = (name: string, centered: boolean, momentum: boolean): Op<RmspropAttrs> =>
+  flatRow({
+    name,
+    shader: { file: 'rmsprop.wgsl', source: rmspropSource },
+    updates: ['x', 's'],
+    optional: { m: { flag: 'CENTERED', on: centered }, v: { flag: 'MOMENTUM', on: momentum } },
+    reads: ['g'],
+    params: (attrs) => floats(attrs.lr, attrs.alpha, 1 - attrs.alpha, attrs.eps, attrs.weightDecay, attrs.momentum),
+    cpu: ({ g, x, s, m, v }, { lr, alpha, eps, weightDecay, momentum: keeps }) => {
+      for (let i = 0; i < x.length; i++) {
+        const slope = g[i] + weightDecay * x[i];
+        s[i] = alpha * s[i] + (1 - alpha) * slope * slope;
+        let spread = s[i];
+        if (centered) {
+          m[i] = alpha * m[i] + (1 - alpha) * slope;
+          // Where all slopes were equal, rounding may leave less than 0.
+          spread = Math.max(0, s[i] - m[i] * m[i]);
+        }
+        let delta = slope / (Math.sqrt(spread) + eps);
+        if (momentum) {
+          v[i] = keeps * v[i] + delta;
+          delta = v[i];
+        }
+        x[i] -= lr * delta;
+      }
+    },
+  });
+
+export const rmspropOp = rmspropRow('rmsprop', false, false);
+export const rmspropMomentumOp = rmspropRow('rmspropMomentum', false, true);
+export const rmspropCenteredOp = rmspropRow('rmspropCentered', true, false);
+export const rmspropCenteredMomentumOp = rmspropRow('rmspropCenteredMomentum', true, true);
+
+export interface AdamAttrs extends UpdateAttrs {
+  beta1: number;
+  beta2: number;
+  eps: number;
+  /** Whether weight decay shrinks x by lr weightDecay x, and leaves the slope alone (AdamW). */
+  decoupled: boolean;
+}
+
+/** What is left of x before the step, and what of x goes into the slope. */
+const decays = ({ lr, weightDecay, decoupled }: AdamAttrs): [kept: number, added: number] =>
+  decoupled ? [1 - lr * weightDecay, 0] : [1, weightDecay];
+
+/**
+ * [x, m, v, w?, g]: m = beta1 m + (1 - beta1) slope; v = beta2 v + (1 - beta2) slope^2; x -= lr mhat / (sqrt(vhat) + eps),
+ * mhat = m / (1 - beta1^step), vhat = v / (1 - beta2^step). With AMSGrad w = max(w, v) takes the place of v in vhat.
+ */
+const adamRow = (name: string, amsgrad: boolean): Op<AdamAttrs> =>
+  flatRow({
+    name,
+    shader: { file: 'adam.wgsl', source: adamSource },
+    updates: ['x', 'm', 'v'],
+    optional: { w: { flag: 'AMSGRAD', on: amsgrad } },
+    reads: ['g'],
+    params: (attrs) => {
+      const { lr, beta1, beta2, eps, step } = attrs;
+      // Corrections in float64 on the host: 1 - beta^step cancels in float32.
+      const [c1, c2] = [1 - beta1 ** step, 1 - beta2 ** step];
+      return floats(lr / c1, beta1, 1 - beta1, beta2, 1 - beta2, 1 / c2, eps, ...decays(attrs));
+    },
+    cpu: ({ g, x, m, v, w }, attrs) => {
+      const { lr, beta1, beta2, eps, step } = attrs;
+      const [c1, c2] = [1 - beta1 ** step, 1 - beta2 ** step];
+      const [kept, added] = decays(attrs);
+      for (let i = 0; i < x.length; i++) {
+        const slope = g[i] + added * x[i];
+        m[i] = beta1 * m[i] + (1 - beta1) * slope;
+        v[i] = beta2 * v[i] + (1 - beta2) * slope * slope;
+        if (amsgrad) w[i] = Math.max(w[i], v[i]);
+        x[i] = kept * x[i] - (lr * (m[i] / c1)) / (Math.sqrt((amsgrad ? w : v)[i] / c2) + eps);
+      }
+    },
+  });
+
+export const adamOp = adamRow('adam', false);
+export const adamAmsgradOp = adamRow('adamAmsgrad', true);
 
 interface RunningAttrs {
   momentum: number;
@@ -120,19 +193,18 @@ interface RunningAttrs {
   unbias: number;
 }
 
-const runningOp: Op<RunningAttrs> = define({
+const runningOp: Op<RunningAttrs> = flatRow({
   name: 'runningStats',
-  mutates: 2,
-  outputs: (inputs) => checkFlat('runningStats', inputs),
-  cpu: ([mean, variance], [runningMean, runningVar], { momentum, unbias }) => {
-    for (let c = 0; c < mean.data.length; c++) {
-      runningMean.data[c] += momentum * (mean.data[c] - runningMean.data[c]);
-      runningVar.data[c] += momentum * (unbias * variance.data[c] - runningVar.data[c]);
+  shader: { file: 'runningStats.wgsl', source: runningSource },
+  updates: ['runningMean', 'runningVar'],
+  reads: ['mean', 'variance'],
+  params: ({ momentum, unbias }) => floats(momentum, unbias),
+  cpu: ({ mean, variance, runningMean, runningVar }, { momentum, unbias }) => {
+    for (let c = 0; c < mean.length; c++) {
+      runningMean[c] += momentum * (mean[c] - runningMean[c]);
+      runningVar[c] += momentum * (unbias * variance[c] - runningVar[c]);
     }
   },
-  plan: ([mean], _outputs, { momentum, unbias }) =>
-    flatPlan('runningStats.wgsl', runningSource, mean.shape[0], floats(momentum, unbias)),
-  vjp: null,
 });
 
 /** running = (1 - momentum) running + momentum batch, with the batch variance times `unbias`. In place. */
@@ -144,56 +216,3 @@ export function updateRunning(
 ): void {
   apply(runningOp, [...running, ...batch], { momentum, unbias });
 }
-
-/** Inputs that one dispatch of pack takes: with the output, WebGPU's default of 8 storage buffers. */
-const PACKED = 7;
-
-interface PackAttrs {
-  offsets: number[];
-}
-
-/** out[offsets[k] + i] = inputs[k][i], in place on out: gathers gradients into an arena, up to 7 per dispatch. */
-export const packOp: Op<PackAttrs> = define({
-  name: 'pack',
-  mutates: 1,
-  outputs: ([out, ...inputs], { offsets }) => {
-    inputs.forEach(({ shape, dtype }, k) => {
-      if (dtype !== 'float32') throw new ShapeError(`pack: expected dtype float32, got ${dtype}`);
-      if (out.shape.length !== 1 || offsets[k] % 4 !== 0 || offsets[k] + elementCount(shape) > out.shape[0]) {
-        throw new ShapeError(
-          `pack: ${format(shape)} at ${offsets[k]} does not fit ${format(out.shape)} at a multiple of 4`,
-        );
-      }
-    });
-    return [];
-  },
-  cpu: (inputs, [out], { offsets }) => {
-    inputs.forEach(({ data }, k) => {
-      out.data.set(data, offsets[k]);
-    });
-  },
-  plan: (inputs, _outputs, { offsets }): Plan => {
-    const dispatches = [];
-    for (let from = 0; from < inputs.length; from += PACKED) {
-      const part = inputs.slice(from, from + PACKED).map((x) => elementCount(x.shape));
-      // The last input stands in for those that are missing; their size is 0.
-      const reads = Array.from({ length: PACKED }, (_, k) => ({
-        of: 'input' as const,
-        index: Math.min(from + k, inputs.length - 1),
-      }));
-      const segments = reads.flatMap((_, k) => [part[k] ?? 0, offsets[from + k] ?? 0, 0, 0]);
-      dispatches.push({
-        shader: { file: 'pack.wgsl', source: packSource, preamble: constants({ PACKED }) },
-        reads,
-        params: segments,
-        workgroups: [...grid(ceilDiv(Math.max(...part), 64)).slice(0, 2), part.length] as unknown as [
-          number,
-          number,
-          number,
-        ],
-      });
-    }
-    return { dispatches };
-  },
-  vjp: null,
-});

@@ -1,6 +1,7 @@
 // All cases of the project, by family.
 import type { Case } from '../case.ts';
 import { cases as activation } from './activation.ts';
+import { cases as arena } from './arena.ts';
 import { cases as averagePool } from './average-pool.ts';
 import { cases as conv } from './conv.ts';
 import { cases as convForms } from './conv-forms.ts';
@@ -34,4 +35,5 @@ export const cases: Case[] = [
   ...softmax,
   ...random,
   ...update,
+  ...arena,
 ];

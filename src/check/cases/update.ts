@@ -1,155 +1,163 @@
-// Cases of updates in place, run on copies: optimizers, running statistics, and the arena that gradients are packed into.
+// Cases of updates in place, run on copies: every variant of every optimizer, and running statistics.
 import type { Op } from '../../autograd/op.ts';
 import { apply, noGrad } from '../../autograd/tape.ts';
-import { expand } from '../../ops/broadcast.ts';
-import { contiguous } from '../../ops/elementwise.ts';
-import { transpose } from '../../ops/movement.ts';
-import { adamOp, packOp, rmspropOp, sgdOp, updateRunning } from '../../ops/update.ts';
+import * as update from '../../ops/update.ts';
+import type { Shape } from '../../tensor/shape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { type Case, family, type Run, refusal } from '../case.ts';
-import { between, type Input, normal, whole } from '../values.ts';
+import { between, given, type Input, normal, SPECIAL } from '../values.ts';
+import { crowded, inPlace, once, refusals, updated } from './in-place.ts';
 
-/** What an update makes of copies of the tensors that it works on. */
-const updated =
-  (count: number, update: (...tensors: Tensor[]) => void): Run =>
-  (...inputs) =>
-    noGrad(() => {
-      const states = inputs.slice(0, count).map(contiguous);
-      update(...states, ...inputs.slice(count));
-      return states;
+type Make = (shape: Shape) => Input;
+
+/** A row, the attributes of its cases, its states as they may be, and what changes from case to case. */
+interface Subject {
+  op: Op;
+  attrs: object;
+  states: Make[];
+  variants?: Record<string, object>;
+}
+
+const positive: Make = (shape) => between(0, 2, shape);
+/** Squares and means of which squares - mean^2 is well above 0. */
+const wide: Make = (shape) => between(1, 2, shape);
+const narrow: Make = (shape) => between(-0.7, 0.7, shape);
+
+const sgd = { lr: 0.1, momentum: 0.9, dampening: 0, nesterov: false, weightDecay: 0, step: 3 };
+const adagrad = { lr: 0.1, lrDecay: 0, eps: 1e-10, weightDecay: 0, step: 1 };
+const adadelta = { lr: 0.7, rho: 0.9, eps: 1e-6, weightDecay: 0, step: 1 };
+const rmsprop = { lr: 0.01, alpha: 0.95, eps: 1e-8, momentum: 0.8, weightDecay: 0, step: 1 };
+const adam = { lr: 0.01, beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0, decoupled: false, step: 1 };
+
+const decay = { 'weight decay': { weightDecay: 0.3 } };
+const decayAndEps = { ...decay, 'a large eps': { eps: 0.1 } };
+const adamVariants = {
+  ...decayAndEps,
+  'decoupled weight decay, a large rate': { decoupled: true, weightDecay: 0.3, lr: 0.5 },
+  'thousandth step': { step: 1000 },
+};
+
+const subjects: Subject[] = [
+  { op: update.sgdOp, attrs: sgd, states: [normal], variants: decay },
+  {
+    op: update.sgdMomentumOp,
+    attrs: sgd,
+    states: [normal, normal],
+    variants: {
+      ...decay,
+      'Nesterov and weight decay': { nesterov: true, weightDecay: 0.02 },
+      'dampening, first step': { dampening: 0.3, step: 1 },
+      'dampening, second step': { dampening: 0.3, step: 2 },
+    },
+  },
+  {
+    op: update.adagradOp,
+    attrs: adagrad,
+    states: [normal, positive],
+    variants: {
+      ...decayAndEps,
+      'a rate that decays, first step': { lrDecay: 0.2 },
+      'a rate that decays, tenth step': { lrDecay: 0.2, step: 10 },
+    },
+  },
+  { op: update.adadeltaOp, attrs: adadelta, states: [normal, positive, positive], variants: decayAndEps },
+  { op: update.rmspropOp, attrs: rmsprop, states: [normal, positive], variants: decayAndEps },
+  { op: update.rmspropMomentumOp, attrs: rmsprop, states: [normal, positive, normal], variants: decayAndEps },
+  { op: update.rmspropCenteredOp, attrs: rmsprop, states: [normal, wide, narrow], variants: decayAndEps },
+  {
+    op: update.rmspropCenteredMomentumOp,
+    attrs: rmsprop,
+    states: [normal, wide, narrow, normal],
+    variants: decayAndEps,
+  },
+  { op: update.adamOp, attrs: adam, states: [normal, normal, positive], variants: adamVariants },
+  { op: update.adamAmsgradOp, attrs: adam, states: [normal, normal, positive, positive], variants: adamVariants },
+];
+
+/** An update for each of the gradients behind the states. */
+const steps = (op: Op, attrs: object): Run =>
+  updated(op.mutates!, (...tensors) => {
+    const [states, gradients] = [tensors.slice(0, op.mutates), tensors.slice(op.mutates)];
+    gradients.forEach((g, i) => {
+      apply(op, [...states, g], { ...attrs, step: i + 1 });
     });
+  });
 
-const inPlace = <A>(op: Op<A>, attrs: A): Run => updated(op.mutates!, (...tensors) => void apply(op, tensors, attrs));
+/** Special values, each beside every lane of a quad. */
+const special: Input = (stream) => ({ ...normal([36])(stream), data: Float32Array.from({ length: 36 }, oneOf) });
+const oneOf = (_: unknown, i: number) => SPECIAL[i % 9];
 
-const once = (op: string, title: string, inputs: Input[], run: Run): Case => ({
-  op,
-  title,
-  inputs,
-  run,
-  gradients: 'none',
-});
-
-const N = [263];
-const squares = between(0, 2, N);
-
-const sgd = { lr: 0.1, momentum: 0.9, nesterov: false, weightDecay: 0 };
-const rmsprop = { lr: 0.01, alpha: 0.95, eps: 1e-8, weightDecay: 0 };
-const adam = { lr: 0.01, beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0, step: 1 };
-
-/** Parameters, velocity, gradient. */
-const two = [normal(N), normal(N), normal(N)];
+function casesOf({ op, attrs, states, variants = {} }: Subject): Case[] {
+  const { name } = op;
+  const inputs = (n: number, gradients = 1) => [...states, ...Array<Make>(gradients).fill(normal)].map((m) => m([n]));
+  const run = inPlace(op, attrs);
+  return [
+    once(name, 'plain', inputs(263), run),
+    once(name, 'one element', inputs(1), run),
+    once(name, 'more than one workgroup', inputs(517), run),
+    once(name, 'no elements', inputs(0), run),
+    once(name, 'three steps', inputs(37, 3), steps(op, { ...attrs, weightDecay: 0.01 })),
+    once(name, 'NaN and infinities in the gradient', [...states.map((make) => make([36])), special], run),
+    ...Object.entries(variants).map(([title, change]) =>
+      once(name, title, inputs(263), inPlace(op, { ...attrs, ...change })),
+    ),
+    ...refusals(op, attrs),
+  ];
+}
 
 const optimizers: Case[] = [
-  once('sgd', 'momentum', two, inPlace(sgdOp, sgd)),
-  once('sgd', 'no momentum', two, inPlace(sgdOp, { ...sgd, momentum: 0 })),
-  once('sgd', 'Nesterov and weight decay', two, inPlace(sgdOp, { ...sgd, nesterov: true, weightDecay: 0.02 })),
-  once('sgd', 'one element', [normal([1]), normal([1]), normal([1])], inPlace(sgdOp, sgd)),
-  once('sgd', 'no elements', [normal([0]), normal([0]), normal([0])], inPlace(sgdOp, sgd)),
-  once('rmsprop', 'plain', [normal(N), squares, normal(N)], inPlace(rmspropOp, rmsprop)),
+  ...subjects.flatMap(casesOf),
   once(
-    'rmsprop',
-    'weight decay, a large eps',
-    [normal(N), squares, normal(N)],
-    inPlace(rmspropOp, { ...rmsprop, eps: 0.1, weightDecay: 0.02 }),
+    'adamAmsgrad',
+    'NaN in the states',
+    [normal([8]), normal([8]), ...[0, 1].map((at) => withNaN(at)), normal([8])],
+    inPlace(update.adamAmsgradOp, adam),
   ),
-  once('adam', 'first step', [normal(N), normal(N), squares, normal(N)], inPlace(adamOp, adam)),
-  once('adam', 'thousandth step', [normal(N), normal(N), squares, normal(N)], inPlace(adamOp, { ...adam, step: 1000 })),
   once(
-    'adam',
-    'weight decay, a large eps',
-    [normal(N), normal(N), squares, normal(N)],
-    inPlace(adamOp, { ...adam, step: 7, eps: 0.1, weightDecay: 0.02 }),
+    'rmspropCentered',
+    'a variance that rounding left below 0',
+    [normal([37]), between(0, 0.1, [37]), between(2, 3, [37]), normal([37])],
+    inPlace(update.rmspropCenteredOp, { ...rmsprop, eps: 0.5 }),
   ),
 ];
 
+/** Positive numbers, with NaN at one place in every quad. */
+function withNaN(place: number): Input {
+  return (stream) => {
+    const host = positive([8])(stream);
+    return { ...host, data: Float32Array.from(host.data, (v, i) => (i % 4 === place ? Number.NaN : v)) };
+  };
+}
+
 const channels = (n: number) => [normal([n]), between(0.5, 2, [n]), normal([n]), between(0.5, 2, [n])];
 const running = updated(2, (mean, variance, ...batch) =>
-  updateRunning([mean, variance], batch as [Tensor, Tensor], 0.1, 1.25),
+  update.updateRunning([mean, variance], batch as [Tensor, Tensor], 0.1, 1.25),
 );
 
 const statistics: Case[] = [
   once('runningStats', 'one channel', channels(1), running),
   once('runningStats', 'a tail', channels(67), running),
-];
-
-const at = (...offsets: number[]) => inPlace(packOp, { offsets });
-
-/** Threads beyond 65,535 workgroups. */
-const MANY = 65_535 * 64 + 1;
-
-const packing: Case[] = [
-  once('pack', 'one tensor', [normal([7]), normal([2, 3])], at(0)),
-  once('pack', 'gaps, which keep their values', [normal([41]), normal([5]), normal([3, 3]), normal([])], at(4, 12, 36)),
-  once('pack', 'out of order', [normal([16]), normal([3]), normal([5])], at(12, 4)),
-  once('pack', 'a tensor without elements', [normal([16]), normal([0]), normal([5])], at(4, 4)),
-  once('pack', 'a transposed tensor, which is copied', [normal([16]), normal([3, 4])], (out, x) =>
-    at(4)(out, transpose(x)),
-  ),
-  once(
-    'pack',
-    'more tensors than one dispatch takes',
-    [normal([150]), ...Array.from({ length: 16 }, (_, i) => normal([1 + (i % 5)]))],
-    at(...Array.from({ length: 16 }, (_, i) => (i < 8 ? 8 * i : 4 + 8 * i))),
-  ),
-  once(
-    'pack',
-    'tensors of one workgroup and more',
-    [normal([600]), normal([300]), normal([2]), normal([64])],
-    at(4, 304, 308),
-  ),
-  {
-    ...once('pack', 'more workgroups than one dimension holds', [normal([1]), normal([1])], (start, x) =>
-      at(4)(expand(start, [MANY + 7]), expand(x, [MANY])),
-    ),
-    large: true,
-  },
-];
-
-/** Without copies, which would take memory before the call. */
-const directly =
-  <A>(op: Op<A>, attrs: A): Run =>
-  (...inputs) =>
-    noGrad(() => apply(op, inputs, attrs));
-const pair = [normal([4]), normal([4])];
-const refused: Case[] = [
-  ...[sgdOp, rmspropOp].map((op) =>
-    refusal(
-      op.name,
-      'lengths that differ',
-      [...pair, normal([5])],
-      directly(op as Op, {}),
-      new RegExp(`${op.name}: expected flat tensors of one length`),
-    ),
-  ),
+  once('runningStats', 'more than one workgroup', channels(517), running),
   refusal(
-    'adam',
-    'a matrix',
-    [normal([2, 2]), normal([2, 2]), normal([2, 2]), normal([2, 2])],
-    directly(adamOp, adam),
-    /adam: expected flat tensors/,
-  ),
-  refusal('sgd', 'int32', [...pair, whole(0, 9, [4])], directly(sgdOp, sgd), /sgd: expected dtype float32, got int32/),
-  refusal(
-    'pack',
-    'beyond the end',
-    [normal([8]), normal([5])],
-    directly(packOp, { offsets: [4] }),
-    /pack: \[5\] at 4 does not fit \[8\]/,
-  ),
-  refusal(
-    'pack',
-    'between quads',
-    [normal([8]), normal([5])],
-    directly(packOp, { offsets: [2] }),
-    /at a multiple of 4/,
-  ),
-  refusal(
-    'pack',
-    'int32',
-    [normal([8]), whole(0, 9, [4])],
-    directly(packOp, { offsets: [0] }),
-    /pack: expected dtype float32, got int32/,
+    'runningStats',
+    'channels that differ',
+    [...channels(4).slice(0, 3), normal([5])],
+    (mean, variance, ...batch) =>
+      noGrad(() => update.updateRunning([mean, variance], batch as [Tensor, Tensor], 0.1, 1.25)) as unknown as Tensor,
+    /runningStats: expected flat tensors of one length, got \[4\], \[4\], \[4\], \[5\]/,
   ),
 ];
 
-export const cases = family({ forward: 1e-6, gradient: 0 }, [...optimizers, ...statistics, ...packing, ...refused]);
+/** States and a gradient of one number each. */
+const numbers = (count: number) => Array.from({ length: count }, (_, i) => given([0.5 + i]));
+
+// One of each shader: variants differ in what a thread does, not in which threads there are.
+const large = [
+  crowded(update.sgdMomentumOp, sgd, numbers(3)),
+  crowded(update.adagradOp, adagrad, numbers(3)),
+  crowded(update.adadeltaOp, adadelta, numbers(4)),
+  crowded(update.rmspropOp, rmsprop, numbers(3)),
+  crowded(update.adamOp, adam, numbers(4)),
+];
+
+export const cases = family({ forward: 1e-6, gradient: 0 }, [...optimizers, ...large, ...statistics]);

@@ -1,0 +1,21 @@
+// x, y = y, x: two arenas trade their values.
+//
+// Memory: flat arenas of all parameters, in quads; n elements. Both are updated in place.
+struct Params {
+  n: u32,
+}
+
+@group(0) @binding(0) var<storage, read_write> x: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(2) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+  let i = id.y * groups.x * 64u + id.x;
+  if (i * 4u >= params.n) {
+    return;
+  }
+  let before = x[i];
+  x[i] = y[i];
+  y[i] = before;
+}

@@ -1,0 +1,53 @@
+// EMA: exponential moving averages of weights, which often test better than the weights themselves.
+import { apply, noGrad } from '../autograd/tape.ts';
+import { emaOp, swapOp } from '../ops/arena.ts';
+import { contiguous } from '../ops/elementwise.ts';
+import { keep } from '../tensor/scope.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { ParameterArena } from './arena.ts';
+import { checkRange } from './check.ts';
+
+/**
+ * Keeps averages = decay averages + (1 - decay) parameters, from the parameters as they are now on. Call update() after every
+ * step, one dispatch for all parameters; to evaluate with the averages, swap() them in, and swap() back before the next step.
+ * Buffers, such as running statistics, have no averages.
+ *
+ * Throws a RangeError unless 0 <= decay < 1, and a ShapeError where the parameters are none or not leaves that require
+ * gradients. An optimizer over the same parameters in the same order may be made before or after.
+ */
+export class EMA {
+  decay: number;
+  private readonly arena: ParameterArena;
+  private readonly averages: Tensor;
+  private swapped = false;
+
+  constructor(parameters: Iterable<Tensor>, { decay = 0.995 } = {}) {
+    checkRange('EMA', { decay }, 0, 1);
+    this.decay = decay;
+    this.arena = new ParameterArena('EMA', parameters);
+    this.averages = noGrad(() => keep(contiguous(this.arena.values())));
+  }
+
+  /** Whether the parameters hold the averages, since an odd number of calls of swap(). */
+  get isSwapped(): boolean {
+    return this.swapped;
+  }
+
+  /** Moves the averages towards the parameters. Throws while the parameters hold the averages. */
+  update(): void {
+    if (this.swapped) throw new Error('EMA: update() while the parameters hold the averages; swap() back first');
+    noGrad(() => apply(emaOp, [this.averages, this.arena.values()], { decay: this.decay }));
+  }
+
+  /** Trades the values of the parameters and their averages, in place: once to evaluate, once more to go on training. */
+  swap(): void {
+    noGrad(() => apply(swapOp, [this.arena.values(), this.averages], {}));
+    this.swapped = !this.swapped;
+  }
+
+  /** Releases the averages; the parameters keep what they hold. */
+  dispose(): void {
+    this.arena.dispose();
+    this.averages.dispose();
+  }
+}
