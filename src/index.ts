@@ -11,6 +11,7 @@ export { type Batch, ImageSet } from './data/images.ts';
 export { MNIST_FILES, type Mnist, mnistFrom, parseIdx } from './data/mnist.ts';
 export { decodeSafetensors, encodeSafetensors } from './io/safetensors.ts';
 export * as nn from './nn/index.ts';
+export * from './ops/functions.ts';
 export * from './ops/index.ts';
 export { type RandomOptions, rand, randint, randn } from './ops/sampling.ts';
 export * as optim from './optim/index.ts';

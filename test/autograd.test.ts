@@ -73,7 +73,7 @@ test('integers and comparisons carry no gradient', () => {
   const x = tensor([1, 2], { requiresGrad: true });
   expect(x.gt(1).requiresGrad).toBe(false);
   expect(() => tensor(new Int32Array([1]), { requiresGrad: true })).toThrow(
-    'only float32 can require gradients, got int32',
+    'only floats can require gradients, got int32',
   );
 });
 

@@ -1,15 +1,11 @@
-// Every public op. What is exported here is a function of the package and, by methods.ts, a method of Tensor.
+// Every public op whose first argument is a tensor: a function of the package and, by methods.ts, a method of Tensor.
 export { elu, leakyRelu, relu, sigmoid, tanh } from './activation.ts';
 export { type AttentionOptions, scaledDotProductAttention } from './attention.ts';
-export {
-  adaptiveAvgPool1d,
-  adaptiveAvgPool2d,
-  avgPool1d,
-  avgPool2d,
-  globalAvgPool2d,
-} from './average-pool.ts';
+export { adaptiveAvgPool1d, adaptiveAvgPool2d, avgPool1d, avgPool2d, globalAvgPool2d } from './average-pool.ts';
 export { expand, sum } from './broadcast.ts';
 export { conv1d, conv2d, convTranspose1d, convTranspose2d } from './conv.ts';
+export { diag, diagonal, tril, triu } from './diagonal.ts';
+export { outer } from './einsum.ts';
 export {
   abs,
   add,
@@ -38,17 +34,14 @@ export {
 } from './elementwise.ts';
 export { crossEntropy } from './loss.ts';
 export { linear, matmul } from './matmul.ts';
-export {
-  adaptiveMaxPool1d,
-  adaptiveMaxPool2d,
-  globalMaxPool2d,
-  maxPool1d,
-  maxPool2d,
-} from './max-pool.ts';
-export { flatten, permute, reshape, transpose } from './movement.ts';
+export { adaptiveMaxPool1d, adaptiveMaxPool2d, globalMaxPool2d, maxPool1d, maxPool2d } from './max-pool.ts';
+export { flatten, permute, reshape, squeeze, transpose, unsqueeze } from './movement.ts';
 export { batchNorm } from './norm.ts';
 export { groupNorm, instanceNorm, layerNorm, rmsNorm } from './normalize.ts';
+export { pad } from './pad.ts';
 export { alphaDropout, dropout, dropout2d } from './random.ts';
+export { flip, repeatInterleave, roll, tile } from './rearrange.ts';
 export { max, mean } from './reduction.ts';
 export { bernoulli } from './sampling.ts';
+export { chunk, narrow, select, slice, split, unbind } from './slice.ts';
 export { logSoftmax, softmax } from './softmax.ts';

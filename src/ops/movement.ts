@@ -1,14 +1,14 @@
-// Views: reshape, permute, transpose; and contiguous, the copy that the tape makes where a kernel cannot read a view.
+// Views in another shape or another order: reshape, flatten, squeeze, unsqueeze, permute, transpose.
 import { define, type ViewOp } from '../autograd/op.ts';
 import { applyView } from '../autograd/tape.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import {
   checkShape,
-  contiguousStrides,
   elementCount,
   format,
-  isContiguous,
   normalizeDim,
+  normalizeDims,
+  reshapeLayout,
   type Shape,
 } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -23,12 +23,11 @@ const reshapeOp: ViewOp<{ shape: Shape }> = define({
     }
     return shape;
   },
-  view: (input, { shape }) =>
-    isContiguous(input) ? { shape, strides: contiguousStrides(shape), offset: input.offset } : null,
+  view: (input, { shape }) => reshapeLayout(input, shape),
   vjp: (g, { inputs }) => reshape(g, inputs[0].shape),
 });
 
-/** The same elements in another shape; one size may be -1, which is then worked out. A view where the memory is contiguous. */
+/** The same elements in another shape; one size may be -1, which is then worked out. A view where strides express it. */
 export function reshape(x: Tensor, shape: Shape): Tensor {
   if (!Array.isArray(shape)) throw new ShapeError(`reshape: expected a shape such as [2, 3], got ${shape}`);
   const unknown = shape.indexOf(-1);
@@ -42,6 +41,31 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
   if (!Number.isInteger(rest))
     throw new ShapeError(`reshape: ${format(x.shape)} does not divide into ${format(shape)}`);
   return applyView(reshapeOp, x, { shape: shape.map((size, i) => (i === unknown ? rest : size)) });
+}
+
+/** Dims from `startDim` to `endDim` joined into one. */
+export function flatten(x: Tensor, startDim = 0, endDim = -1): Tensor {
+  if (x.rank === 0) return reshape(x, [1]);
+  const [from, to] = [normalizeDim('flatten', startDim, x.rank), normalizeDim('flatten', endDim, x.rank)];
+  if (from > to)
+    throw new ShapeError(`flatten: startDim ${startDim} lies behind endDim ${endDim} for ${format(x.shape)}`);
+  const joined = elementCount(x.shape.slice(from, to + 1));
+  return reshape(x, [...x.shape.slice(0, from), joined, ...x.shape.slice(to + 1)]);
+}
+
+/** x without those of `dims` (default: all) that have size 1; dims of other sizes stay. Always a view. */
+export function squeeze(x: Tensor, dims?: number | readonly number[]): Tensor {
+  const gone = normalizeDims('squeeze', dims, x.rank);
+  return reshape(
+    x,
+    x.shape.filter((size, i) => size !== 1 || !gone.includes(i)),
+  );
+}
+
+/** x with a new dim of size 1 that becomes dim `dim` of the result, from -(rank + 1) to rank. Always a view. */
+export function unsqueeze(x: Tensor, dim: number): Tensor {
+  const at = normalizeDim('unsqueeze', dim, x.rank + 1);
+  return reshape(x, [...x.shape.slice(0, at), 1, ...x.shape.slice(at)]);
 }
 
 const permuteOp: ViewOp<{ dims: number[] }> = define({
@@ -77,14 +101,4 @@ export function transpose(x: Tensor, dim0 = -2, dim1 = -1): Tensor {
   const [a, b] = [normalizeDim('transpose', dim0, x.rank), normalizeDim('transpose', dim1, x.rank)];
   [dims[a], dims[b]] = [b, a];
   return permute(x, dims);
-}
-
-/** Dims from `startDim` to `endDim` joined into one. */
-export function flatten(x: Tensor, startDim = 0, endDim = -1): Tensor {
-  if (x.rank === 0) return reshape(x, [1]);
-  const [from, to] = [normalizeDim('flatten', startDim, x.rank), normalizeDim('flatten', endDim, x.rank)];
-  if (from > to)
-    throw new ShapeError(`flatten: startDim ${startDim} lies behind endDim ${endDim} for ${format(x.shape)}`);
-  const joined = elementCount(x.shape.slice(from, to + 1));
-  return reshape(x, [...x.shape.slice(0, from), joined, ...x.shape.slice(to + 1)]);
 }

@@ -130,3 +130,21 @@ export function collapse(shape: Shape, ...strides: (readonly number[])[]): { siz
   }
   return { sizes, strides: out };
 }
+
+/** A layout seen in another shape of as many elements, or null where no strides express it. */
+export function reshapeLayout(layout: Layout, shape: Shape): Layout | null {
+  const { offset } = layout;
+  if (elementCount(shape) === 0) return { ...contiguousLayout(shape), offset };
+  const { sizes, strides } = collapse(layout.shape, layout.strides);
+  // From the last dim on, the collapsed dims are cut up: `left` elements, `step` apart, are left of the one at hand.
+  let [left, step] = [1, 1];
+  const steps = new Array<number>(shape.length);
+  for (let i = shape.length - 1; i >= 0; i--) {
+    if (left === 1 && shape[i] > 1) [left, step] = [sizes.pop()!, strides[0].pop()!];
+    if (left % shape[i] !== 0) return null;
+    steps[i] = step;
+    step *= shape[i];
+    left /= shape[i];
+  }
+  return { shape, strides: steps, offset };
+}

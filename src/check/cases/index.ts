@@ -5,7 +5,10 @@ import { cases as arena } from './arena.ts';
 import { cases as averagePool } from './average-pool.ts';
 import { cases as conv } from './conv.ts';
 import { cases as convForms } from './conv-forms.ts';
+import { cases as diagonal } from './diagonal.ts';
+import { cases as einsum } from './einsum.ts';
 import { cases as elementwise } from './elementwise.ts';
+import { cases as join } from './join.ts';
 import { cases as layout } from './layout.ts';
 import { cases as loss } from './loss.ts';
 import { cases as matmul } from './matmul.ts';
@@ -13,8 +16,11 @@ import { cases as maxPool } from './max-pool.ts';
 import { cases as movement } from './movement.ts';
 import { cases as norm } from './norm.ts';
 import { cases as normalize } from './normalize.ts';
+import { cases as pad } from './pad.ts';
 import { cases as random } from './random.ts';
+import { cases as rearrange } from './rearrange.ts';
 import { cases as reduction } from './reduction.ts';
+import { cases as slice } from './slice.ts';
 import { cases as softmax } from './softmax.ts';
 import { cases as update } from './update.ts';
 
@@ -24,7 +30,9 @@ export const cases: Case[] = [
   ...activation,
   ...reduction,
   ...movement,
+  ...slice,
   ...matmul,
+  ...einsum,
   ...conv,
   ...convForms,
   ...maxPool,
@@ -36,4 +44,8 @@ export const cases: Case[] = [
   ...random,
   ...update,
   ...arena,
+  ...diagonal,
+  ...join,
+  ...pad,
+  ...rearrange,
 ];

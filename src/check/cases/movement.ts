@@ -1,8 +1,38 @@
-// Cases of views: the same elements in another shape, another order, or repeated.
+// Cases of views: the same elements in another shape, another order, or repeated; and what cases of movement share.
 import { expand } from '../../ops/broadcast.ts';
-import { flatten, permute, reshape, transpose } from '../../ops/movement.ts';
-import { type Case, family, refusal } from '../case.ts';
-import { coins, normal, whole } from '../values.ts';
+import { cast } from '../../ops/elementwise.ts';
+import { flatten, permute, reshape, squeeze, transpose, unsqueeze } from '../../ops/movement.ts';
+import { slice } from '../../ops/slice.ts';
+import { fromHost } from '../../tensor/creation.ts';
+import type { Shape } from '../../tensor/shape.ts';
+import { type Case, family, type Run, refusal } from '../case.ts';
+import { coins, type Input, normal, whole } from '../values.ts';
+
+/** Copies are exact; gradients add up what overlaps. */
+export const EXACT = { forward: 0, gradient: 1e-6 };
+
+/** A call whose result is known, as PyTorch gives it. */
+export const known = (
+  op: string,
+  title: string,
+  inputs: Input[],
+  run: Run,
+  values: readonly number[],
+  shape: Shape = [values.length],
+): Case => ({
+  ...{ op, title, inputs, run, gradients: 'none' },
+  reference: ({ device, dtype }) => fromHost('expected', values, shape, { device, dtype }),
+});
+
+/** The dtypes beside float32. Halves are rounded on their way in and, as gradients, on their way out. */
+export const dtypes = (op: string, shape: Shape, run: Run): Case[] => [
+  { op, title: 'int32', inputs: [whole(-(2 ** 31), 2 ** 31, shape)], run, gradients: 'none' },
+  { op, title: 'bool', inputs: [coins(shape)], run, gradients: 'none' },
+  {
+    ...{ op, title: 'float16', inputs: [normal(shape)], run: (x) => run(cast(x, 'float16')), needs: 'shader-f16' },
+    tolerance: { forward: 1e-3, gradient: 2e-3 },
+  },
+];
 
 const same: Case[] = [
   { op: 'reshape', title: 'a matrix', inputs: [normal([2, 6])], run: (x) => reshape(x, [3, -1]) },
@@ -21,6 +51,43 @@ const same: Case[] = [
     inputs: [normal([1, 5])],
     run: (x) => reshape(expand(x, [3, 5]), [5, 3]),
   },
+  {
+    op: 'reshape',
+    title: 'strided dims cut up and dims of size 1 between them',
+    inputs: [normal([4, 6, 6])],
+    run: (x) => reshape(slice(slice(x, 1, 0, 6, 2), 2, 1, 5), [2, 1, 2, 3, 1, 2, 2, 1]),
+  },
+  {
+    op: 'reshape',
+    title: 'strided dims joined, and a part of no elements',
+    inputs: [normal([3, 4, 5])],
+    run: (x) => [reshape(slice(x, 2, 1, 4, 2), [12, 2]), reshape(slice(x, 0, 3), [2, 0])],
+  },
+  {
+    op: 'reshape',
+    title: 'a permuted tensor whose dims do not join, which copies',
+    inputs: [normal([2, 3, 4])],
+    run: (x) => [reshape(permute(x, [1, 0, 2]), [3, 8]), reshape(permute(x, [1, 0, 2]), [6, 2, 2])],
+  },
+  {
+    op: 'reshape',
+    title: 'squeeze',
+    inputs: [normal([1, 3, 1, 2, 1])],
+    run: (x) => [squeeze(x), squeeze(x, 0), squeeze(x, [-1, 1, 2]), squeeze(transpose(x, 1, 3), 2)],
+  },
+  {
+    op: 'reshape',
+    title: 'squeeze to rank 0',
+    inputs: [normal([1, 1])],
+    run: (x) => [squeeze(x), squeeze(squeeze(x))],
+  },
+  {
+    op: 'reshape',
+    title: 'unsqueeze',
+    inputs: [normal([2, 3])],
+    run: (x) => [0, 1, 2, -1, -2, -3].map((dim) => unsqueeze(transpose(x), dim)),
+  },
+  { op: 'reshape', title: 'unsqueeze of rank 0', inputs: [normal([])], run: (x) => unsqueeze(x, 0) },
   {
     op: 'reshape',
     title: 'flatten',
@@ -43,6 +110,24 @@ const same: Case[] = [
     (x) => reshape(x, [1, 1, 1, 1, 1, 1, 1, 1, 1]),
     /reshape: a tensor has at most 8 dims, got 9/,
   ),
+  refusal(
+    'reshape',
+    'an unknown size beside 0',
+    [normal([0])],
+    (x) => reshape(x, [0, -1]),
+    /\[0\] does not divide into \[0,-1\]/,
+  ),
+  refusal(
+    'reshape',
+    'squeeze of a dim that is not there',
+    [normal([1])],
+    (x) => squeeze(x, 1),
+    /squeeze: dim 1 is out/,
+  ),
+  refusal('reshape', 'squeeze of a dim twice', [normal([1])], (x) => squeeze(x, [0, -1]), /squeeze: dim given twice/),
+  refusal('reshape', 'unsqueeze beyond the end', [normal([2])], (x) => unsqueeze(x, 2), /unsqueeze: dim 2 is out/),
+  refusal('reshape', 'unsqueeze before the start', [normal([2])], (x) => unsqueeze(x, -3), /unsqueeze: dim -3 is out/),
+  refusal('reshape', 'flatten backwards', [normal([2, 3])], (x) => flatten(x, 1, 0), /startDim 1 lies behind endDim 0/),
   refusal('reshape', 'two unknown sizes', [normal([4])], (x) => reshape(x, [-1, -1]), /sizes must be whole numbers/),
 ];
 
@@ -82,4 +167,4 @@ const repeated: Case[] = [
   ),
 ];
 
-export const cases = family({ forward: 0, gradient: 1e-6 }, [...same, ...order, ...repeated]);
+export const cases = family(EXACT, [...same, ...order, ...repeated]);

@@ -1,0 +1,161 @@
+// Parts of a tensor, all views: slice, narrow, select, split, chunk, unbind; and place, the gradient of a slice.
+import { define, type Op, type ViewOp } from '../autograd/op.ts';
+import { apply, applyView } from '../autograd/tape.ts';
+import { ShapeError } from '../tensor/errors.ts';
+import { checkShape, elementCount, format, normalizeDim, type Shape } from '../tensor/shape.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { copyOnCpu, only, planCopy } from './copy.ts';
+import { reshape } from './movement.ts';
+
+interface SliceAttrs {
+  dim: number;
+  start: number;
+  length: number;
+  step: number;
+}
+
+const sliceShape = (shape: Shape, { dim, length }: SliceAttrs) => shape.map((size, d) => (d === dim ? length : size));
+
+const sliceOp: ViewOp<SliceAttrs> = define({
+  name: 'slice',
+  outputShape: sliceShape,
+  view: ({ shape, strides, offset }, attrs) => {
+    const { dim, start, step } = attrs;
+    const part = sliceShape(shape, attrs);
+    return {
+      shape: part,
+      strides: strides.map((stride, d) => (d === dim ? stride * step : stride)),
+      // What is empty stays where it is: further on there may be no memory to bind.
+      offset: elementCount(part) === 0 ? offset : offset + start * strides[dim],
+    };
+  },
+  vjp: (g, { inputs: [x], attrs: { dim, start, step } }) =>
+    place(g, x.shape, only(x.rank, dim, start, 0), only(x.rank, dim, step, 1)),
+});
+
+interface PlaceAttrs {
+  shape: Shape;
+  start: readonly number[];
+  step: readonly number[];
+  value: number;
+}
+
+const placeOp: Op<PlaceAttrs> = define({
+  name: 'place',
+  outputs: ([x], { shape, start, step }) => {
+    checkShape('place', shape);
+    const fits = x.shape.every((n, d) => n === 0 || (start[d] >= 0 && start[d] + (n - 1) * step[d] < shape[d]));
+    if (!fits || x.shape.length !== shape.length) {
+      throw new ShapeError(
+        `place: ${format(x.shape)} at [${start}] by steps [${step}] does not fit into ${format(shape)}`,
+      );
+    }
+    return [{ shape, dtype: x.dtype }];
+  },
+  strided: () => [true],
+  cpu: ([x], [out], attrs) => copyOnCpu(x, out, { mode: 'place', ...attrs }),
+  plan: ([x], [out], attrs) => ({ dispatches: planCopy(x, out.shape, { mode: 'place', ...attrs }) }),
+  vjp: ([g], { inputs: [x], attrs: { start, step } }) => [
+    x.shape.reduce((part, length, dim) => {
+      if (length === part.shape[dim]) return part;
+      return applyView(sliceOp, part, { dim, start: start[dim], length, step: step[dim] });
+    }, g!),
+  ],
+});
+
+/**
+ * A tensor of this shape that holds x at `start`, its elements `step` apart in each dim, and `value` everywhere else:
+ * out[start + step * i] = x[i].
+ */
+export const place = (
+  x: Tensor,
+  shape: Shape,
+  start: readonly number[],
+  step: readonly number[] = shape.map(() => 1),
+  value = 0,
+): Tensor => apply(placeOp, [x], { shape, start, step, value })[0];
+
+function checkWhole(op: string, values: Record<string, number>): void {
+  for (const [name, value] of Object.entries(values)) {
+    if (!Number.isInteger(value)) throw new ShapeError(`${op}: expected ${name} as a whole number, got ${value}`);
+  }
+}
+
+/**
+ * The elements start, start + step, ... below end of a dim. As in Python, negative places count from the end, and places
+ * beyond the ends are moved there. The step is at least 1. Always a view.
+ */
+export function slice(x: Tensor, dim: number, start = 0, end?: number, step = 1): Tensor {
+  const d = normalizeDim('slice', dim, x.rank);
+  const size = x.shape[d];
+  checkWhole('slice', { start, end: end ?? size, step });
+  if (step < 1) throw new ShapeError(`slice: expected a step of at least 1, got ${step}`);
+  const [from, to] = [start, end ?? size].map((at) => Math.min(Math.max(at < 0 ? at + size : at, 0), size));
+  return applyView(sliceOp, x, { dim: d, start: from, length: Math.max(0, Math.ceil((to - from) / step)), step });
+}
+
+/** `length` elements of a dim from `start` on, which may count from the end. Always a view. */
+export function narrow(x: Tensor, dim: number, start: number, length: number): Tensor {
+  const d = normalizeDim('narrow', dim, x.rank);
+  const size = x.shape[d];
+  checkWhole('narrow', { start, length });
+  const from = start < 0 ? start + size : start;
+  if (from < 0 || length < 0 || from + length > size) {
+    throw new ShapeError(`narrow: ${length} elements from ${start} are not in dim ${d} of ${format(x.shape)}`);
+  }
+  return applyView(sliceOp, x, { dim: d, start: from, length, step: 1 });
+}
+
+/** The part of x with one index, which may count from the end, in a dim, without that dim. Always a view. */
+export function select(x: Tensor, dim: number, index: number): Tensor {
+  const d = normalizeDim('select', dim, x.rank);
+  const size = x.shape[d];
+  if (!Number.isInteger(index) || index < -size || index >= size) {
+    throw new ShapeError(`select: index ${index} is out of range for dim ${d} of ${format(x.shape)}`);
+  }
+  const part = applyView(sliceOp, x, { dim: d, start: index < 0 ? index + size : index, length: 1, step: 1 });
+  return reshape(
+    part,
+    x.shape.filter((_, i) => i !== d),
+  );
+}
+
+/** Parts of these sizes, one behind the other, or of one size, but for the last, which takes what is left. Views. */
+export function split(x: Tensor, sizeOrSizes: number | readonly number[], dim = 0): Tensor[] {
+  const d = normalizeDim('split', dim, x.rank);
+  const size = x.shape[d];
+  const sizes = Array.isArray(sizeOrSizes) ? sizeOrSizes : equalSizes(x, d, sizeOrSizes as number);
+  const total = sizes.reduce((sum, n) => sum + n, 0);
+  if (sizes.some((n) => !Number.isInteger(n) || n < 0) || total !== size) {
+    throw new ShapeError(
+      `split: expected sizes that add up to ${size}, dim ${d} of ${format(x.shape)}, got [${sizes}]`,
+    );
+  }
+  let end = 0;
+  return sizes.map((length) => {
+    end += length;
+    return narrow(x, d, end - length, length);
+  });
+}
+
+function equalSizes(x: Tensor, dim: number, part: number): number[] {
+  const size = x.shape[dim];
+  if (!Number.isInteger(part) || part < 0 || (part === 0 && size > 0)) {
+    throw new ShapeError(`split: expected parts of at least 1 element for ${format(x.shape)}, got ${part}`);
+  }
+  const count = size === 0 ? 1 : Math.ceil(size / part);
+  return Array.from({ length: count }, (_, i) => Math.min(part, size - i * part));
+}
+
+/** At most n parts of one size, the smallest that does it; the last may be smaller. Views. */
+export function chunk(x: Tensor, n: number, dim = 0): Tensor[] {
+  const size = x.shape[normalizeDim('chunk', dim, x.rank)];
+  if (!Number.isInteger(n) || n < 1) throw new ShapeError(`chunk: expected a count of at least 1, got ${n}`);
+  return split(x, size === 0 ? new Array<number>(n).fill(0) : Math.ceil(size / n), dim);
+}
+
+/** The parts of x for each index in a dim, without that dim. Views. */
+export function unbind(x: Tensor, dim = 0): Tensor[] {
+  const size = x.shape[normalizeDim('unbind', dim, x.rank)];
+  return Array.from({ length: size }, (_, index) => select(x, dim, index));
+}
