@@ -13,7 +13,9 @@ async function byLoops(equation: string, operands: Tensor[]): Promise<number[]> 
   const data = await Promise.all(operands.map((x) => x.data()));
   const sizes = new Map<string, number>();
   parts.forEach((part, i) => {
-    [...part].forEach((label, d) => sizes.set(label, Math.max(sizes.get(label) ?? 1, operands[i].shape[d])));
+    [...part].forEach((label, d) => {
+      sizes.set(label, Math.max(sizes.get(label) ?? 1, operands[i].shape[d]));
+    });
   });
   const labels = [...new Set([...right, ...left.replaceAll(',', '')])];
   const out = new Array([...right].reduce((n, label) => n * sizes.get(label)!, 1)).fill(0);

@@ -1,73 +1,147 @@
-// Activations, with derivatives that need one kernel where that is possible.
+// Activations of floats, one row each: the smooth ones here, those in pieces in rectifier.ts. Formulas are such that neither
+// tail overflows or cancels; NaN gives NaN.
+import { ShapeError } from '../tensor/errors.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { elementwise } from './define.ts';
-import { exp, gt, minimum, mul, square, sub, where } from './elementwise.ts';
+import { abs, add, clamp, div, mul, neg, square, sub } from './arithmetic.ts';
+import { gt, where } from './comparison.ts';
+import { elementwise, unary } from './define.ts';
+import { exp } from './exponential.ts';
+import * as reference from './reference-math.ts';
 
-const reluCall = elementwise({
-  name: 'relu',
-  cpu: (x) => Math.max(x, 0),
-  wgsl: 'select(x, 0.0, x <= 0.0)',
-  vjp: [({ g, out }) => reluGrad([g, out])],
-});
+export * from './rectifier.ts';
+export { tanh } from './trigonometry.ts';
 
-/** The gradient of relu from its output: g where y > 0, else 0. */
-const reluGrad = elementwise({
-  name: 'reluGrad',
-  cpu: (g, y) => (y <= 0 ? 0 : g),
-  wgsl: 'select(x, 0.0, y <= 0.0)',
-  vjp: [({ g, y }) => reluGrad([g, y]), null],
-});
-
-/** max(x, 0); NaN stays NaN. */
-export const relu = (x: Tensor): Tensor => reluCall([x]);
-
-const leakyReluCall = elementwise({
-  name: 'leakyRelu',
-  cpu: (x, slope) => (x <= 0 ? x * slope : x),
-  wgsl: 'select(x, x * a, x <= 0.0)',
-  vjp: [({ g, x, scalars }) => leakyReluGrad([g, x], scalars)],
-});
-
-/** The gradient of leakyRelu: g where y > 0, else slope * g. */
-const leakyReluGrad = elementwise({
-  name: 'leakyReluGrad',
-  cpu: (g, y, slope) => (y <= 0 ? g * slope : g),
-  wgsl: 'select(x, x * a, y <= 0.0)',
-  vjp: [({ g, y, scalars }) => leakyReluGrad([g, y], scalars), null],
-});
-
-/** x where x > 0, else negativeSlope * x. */
-export const leakyRelu = (x: Tensor, negativeSlope = 0.01): Tensor => leakyReluCall([x], [negativeSlope]);
-
-// exp(x) - 1 loses digits near 0, where seven terms of the series are exact to float32.
-const SERIES = [7, 6, 5, 4, 3, 2].reduce((inner, n) => `(1.0 + x / ${n}.0 * ${inner})`, '1.0');
-const eluCall = elementwise({
-  name: 'elu',
-  cpu: (x, alpha) => (x <= 0 ? alpha * Math.expm1(x) : x),
-  wgsl: `select(x, a * select(exp(x) - 1.0, x * ${SERIES}, x > -0.3), x <= 0.0)`,
-  vjp: [({ g, x, scalars: [alpha] }) => where(gt(x, 0), g, mul(g, mul(exp(minimum(x, 0)), alpha)))],
-});
-
-/** x where x > 0, else alpha * (e^x - 1). */
-export const elu = (x: Tensor, alpha = 1): Tensor => eluCall([x], [alpha]);
-
-const sigmoidCall = elementwise({
+/** 1 / (1 + e^-x): from 0 to 1. */
+export const sigmoid = unary({
   name: 'sigmoid',
-  cpu: (x) => (x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x))),
-  wgsl: 'select(exp(x) / (1.0 + exp(x)), 1.0 / (1.0 + exp(-x)), x >= 0.0)',
+  cpu: reference.sigmoid,
+  wgsl: 'sigmoid(x)',
   vjp: [({ g, out }) => mul(g, mul(out, sub(1, out)))],
 });
 
-/** 1 / (1 + e^-x) */
-export const sigmoid = (x: Tensor): Tensor => sigmoidCall([x]);
-
-const tanhCall = elementwise({
-  name: 'tanh',
-  cpu: Math.tanh,
-  // Beyond 10 the result rounds to 1 anyway, and some adapters compute tanh as a quotient that overflows.
-  wgsl: 'select(tanh(clamp(x, -10.0, 10.0)), x, isNan(x))',
-  vjp: [({ g, out }) => mul(g, sub(1, square(out)))],
+/** log(sigmoid(x)) = -log(1 + e^-x), which is x for large negative x. */
+export const logSigmoid = unary({
+  name: 'logSigmoid',
+  cpu: (x) => -reference.softplus(-x),
+  wgsl: '-softplus(-x)',
+  vjp: [({ g, x }) => mul(g, sigmoid(neg(x as Tensor)))],
 });
 
-/** Hyperbolic tangent. */
-export const tanh = (x: Tensor): Tensor => tanhCall([x]);
+const softplusCall = elementwise({
+  name: 'softplus',
+  cpu: (x, beta, threshold) => (x * beta > threshold ? x : reference.softplus(x * beta) / beta),
+  branch: (x, beta, threshold) => Number(x * beta > threshold),
+  wgsl: 'select(softplus(x * a) / a, x, x * a > b)',
+  vjp: [
+    ({ g, x, scalars: [beta, threshold] }) => {
+      const z = mul(x, beta);
+      return where(gt(z, threshold), g, mul(g, sigmoid(z)));
+    },
+  ],
+});
+
+/** log(1 + e^(beta x)) / beta; x itself where beta x > threshold. */
+export const softplus = (x: Tensor, beta = 1, threshold = 20): Tensor => softplusCall([x], [beta, threshold]);
+
+/** x / (1 + |x|); NaN for infinities. */
+export const softsign = unary({
+  name: 'softsign',
+  cpu: (x) => x / (1 + Math.abs(x)),
+  wgsl: 'x / (1.0 + abs(x))',
+  vjp: [({ g, x }) => div(g, square(add(abs(x as Tensor), 1)))],
+});
+
+/** x * sigmoid(x); NaN for -Infinity. */
+export const silu = unary({
+  name: 'silu',
+  cpu: (x) => x * reference.sigmoid(x),
+  wgsl: 'x * sigmoid(x)',
+  vjp: [
+    ({ g, x }) => {
+      const [up, down] = [sigmoid(x as Tensor), sigmoid(neg(x as Tensor))];
+      return mul(g, mul(up, add(1, mul(x, down))));
+    },
+  ],
+});
+
+/**
+ * x * tanh(log(1 + e^x)); NaN for -Infinity. With s = sigmoid(x) and q = sigmoid(-x) = 1 - s the hyperbolic tangent is
+ * s (1 + q) / (1 + q^2), which cancels nowhere.
+ */
+export const mish = unary({
+  name: 'mish',
+  cpu: (x) => x * Math.tanh(reference.softplus(x)),
+  wgsl: 'x * sigmoid(x) * (1.0 + sigmoid(-x)) / (1.0 + sigmoid(-x) * sigmoid(-x))',
+  vjp: [
+    ({ g, x }) => {
+      const [s, q] = [sigmoid(x as Tensor), sigmoid(neg(x as Tensor))];
+      const d = add(square(q), 1);
+      const curve = div(mul(s, add(q, 1)), d);
+      return mul(g, add(curve, mul(x, mul(s, square(div(mul(q, 2), d))))));
+    },
+  ],
+});
+
+/** The error function: 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x. */
+export const erf = unary({
+  name: 'erf',
+  cpu: reference.erf,
+  wgsl: 'errorFunction(x)',
+  vjp: [({ g, x }) => mul(g, mul(exp(neg(square(x as Tensor))), 2 / Math.sqrt(Math.PI)))],
+});
+
+/** The probability of a normal number below x, and its density. */
+const normalCdf = unary({
+  name: 'normalCdf',
+  cpu: reference.normalCdf,
+  wgsl: 'normalCdf(x)',
+  vjp: [({ g, x }) => mul(g, density(x as Tensor))],
+});
+const density = (x: Tensor) => mul(exp(mul(square(x), -0.5)), 1 / Math.sqrt(2 * Math.PI));
+
+/** From here on the curves of gelu are straight, even in float64, and their derivatives would be 0 * Infinity. */
+const STRAIGHT = 40;
+
+const geluExact = unary({
+  name: 'gelu',
+  cpu: (x) => x * reference.normalCdf(x),
+  wgsl: 'x * normalCdf(x)',
+  vjp: [
+    ({ g, x }) => {
+      const t = clamp(x as Tensor, -STRAIGHT, STRAIGHT);
+      return mul(g, add(normalCdf(t), mul(t, density(t))));
+    },
+  ],
+});
+
+/** sqrt(2 / pi), twice: (1 + tanh(v)) / 2 = sigmoid(2 v), which does not cancel for large negative v. */
+const WIDTH = 2 * Math.sqrt(2 / Math.PI);
+const CUBIC = 0.044715;
+
+const geluTanh = elementwise({
+  name: 'geluTanh',
+  cpu: (x, width, cubic) => x * reference.sigmoid(width * (x + cubic * x ** 3)),
+  wgsl: 'x * sigmoid(a * (x + b * x * x * x))',
+  vjp: [
+    ({ g, x }) => {
+      const t = clamp(x as Tensor, -STRAIGHT, STRAIGHT);
+      const squared = square(t);
+      const v = mul(mul(t, add(mul(squared, CUBIC), 1)), WIDTH);
+      const slope = mul(add(mul(squared, 3 * CUBIC), 1), WIDTH);
+      const s = sigmoid(v);
+      return mul(g, mul(s, add(mul(mul(t, slope), sigmoid(neg(v))), 1)));
+    },
+  ],
+});
+
+/**
+ * x times the probability of a normal number below x: x (1 + erf(x / sqrt(2))) / 2. With `approximate: 'tanh'`:
+ * x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2. NaN for -Infinity.
+ */
+export function gelu(x: Tensor, { approximate = 'none' }: { approximate?: 'none' | 'tanh' } = {}): Tensor {
+  if (approximate === 'tanh') return geluTanh([x], [WIDTH, CUBIC]);
+  if (approximate !== 'none') {
+    throw new ShapeError(`gelu: expected approximate to be 'none' or 'tanh', got '${approximate}'`);
+  }
+  return geluExact(x);
+}

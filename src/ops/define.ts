@@ -2,16 +2,21 @@
 import { define, type Op, type Recorded } from '../autograd/op.ts';
 import { apply } from '../autograd/tape.ts';
 import type { CpuArray, Plan, Spec, TypedLayout } from '../tensor/backend.ts';
+import { zeros } from '../tensor/creation.ts';
 import { type DType, FLOATS, isFloat, WGSL_TYPE } from '../tensor/dtype.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import { gather } from '../tensor/gather.ts';
 import { broadcastShapes, contiguousLayout, elementCount, expandLayout, type Shape } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
-import { sumTo } from './broadcast.ts';
+import { expand, sumTo } from './broadcast.ts';
 import { NAMES, planElementwise } from './elementwise-plan.ts';
 
 /** A tensor or a plain number; numbers go to the shader as uniforms. */
 export type Operand = Tensor | number;
+
+/** What arithmetic takes, and what copies and choices take. */
+export const NUMBERS: DType[] = [...FLOATS, 'int32'];
+export const ALL: DType[] = [...NUMBERS, 'bool'];
 
 /**
  * Operands of a call: null marks a tensor, to be taken from the inputs in turn. Without operands all are tensors.
@@ -40,8 +45,13 @@ export interface ElementwiseRow {
   cpu: (...values: number[]) => number;
   /** Which side of its kinks an element is on, as a number, where the function has any: gradcheck tells kinks by it. */
   branch?: (...values: number[]) => number;
-  /** A WGSL expression in x, y, z and the scalars a, b, c. NaN is told by isNan(x): compilers may take x != x for false. */
+  /**
+   * A WGSL expression in x, y, z and the scalars a, b, c, which may call WGSL's functions and those of shader-math.ts.
+   * NaN is told by isNan(x): compilers may take x != x for false.
+   */
   wgsl: string;
+  /** The same for int32 inputs, where it is not the same. What either gives is wrapped to 32 bits. */
+  int32?: { cpu?: (...values: number[]) => number; wgsl?: string };
   /** d out / d input times g, before sums over broadcast dims; null where an input has no gradient. */
   vjp: (((d: Derivative) => Tensor) | null)[];
   /** Dtypes that the inputs may have; they must agree, but for the first of `where`. Default: floats. */
@@ -56,7 +66,7 @@ export function elementwise(row: ElementwiseRow): (operands: Operand[], scalars?
     name: row.name,
     outputs: (inputs, attrs) => [outputOf(row, inputs, operandsOf(inputs, attrs))],
     strided: (inputs) => inputs.map(() => true),
-    cpu: (inputs, [out], attrs) => compute(row.cpu, inputs, out, attrs),
+    cpu: (inputs, [out], attrs) => compute(functionOf(row, inputs), inputs, out, attrs),
     winners: row.branch && ((inputs, [{ shape }], attrs) => branches(row.branch!, inputs, shape, attrs)),
     plan: (inputs, [out], attrs) => plan(row, inputs, out, attrs),
     vjp: row.vjp.some((d) => d) ? ([g], call) => derivatives(row, g!, call) : null,
@@ -74,6 +84,14 @@ export function elementwise(row: ElementwiseRow): (operands: Operand[], scalars?
   };
 }
 
+/** The numbers that may stand beside a dtype. */
+const FITS: Record<DType, { words: string; test: (v: number) => boolean }> = {
+  float32: { words: 'a number', test: () => true },
+  float16: { words: 'a number', test: () => true },
+  int32: { words: 'a whole number of 32 bits', test: (v) => v === (v | 0) },
+  bool: { words: '0 or 1', test: (v) => v === 0 || v === 1 },
+};
+
 function outputOf(row: ElementwiseRow, inputs: Spec[], operands: (number | null)[]): Spec {
   let next = 0;
   let common: DType | undefined;
@@ -88,15 +106,19 @@ function outputOf(row: ElementwiseRow, inputs: Spec[], operands: (number | null)
     common ??= dtype;
     if (dtype !== common) throw new ShapeError(`${row.name}: dtypes differ, ${common} and ${dtype}`);
   });
-  const fraction = operands.find((v) => v !== null && !Number.isInteger(v));
-  if (common === 'int32' && fraction !== undefined) {
-    throw new ShapeError(`${row.name}: expected a whole number beside int32, got ${fraction}`);
+  const misfit = operands.find((v) => v !== null && !FITS[common ?? 'float32'].test(v));
+  if (misfit !== undefined) {
+    throw new ShapeError(`${row.name}: expected ${FITS[common!].words} beside ${common}, got ${misfit}`);
   }
   return {
     shape: broadcastShapes(row.name, ...inputs.map((x) => x.shape)),
     dtype: row.out ?? common ?? 'float32',
   };
 }
+
+/** The reference for these inputs; the CPU backend holds int32, and nothing else, in such arrays. */
+const functionOf = ({ cpu, int32 }: ElementwiseRow, inputs: CpuArray[]) =>
+  (inputs.some(({ data }) => data instanceof Int32Array) && int32?.cpu) || cpu;
 
 function compute(f: ElementwiseRow['cpu'], inputs: CpuArray[], out: CpuArray, attrs: ElementwiseAttrs): void {
   const operands = operandsOf(inputs, attrs);
@@ -131,10 +153,25 @@ function derivatives(row: ElementwiseRow, g: Tensor, { inputs, outputs, attrs, n
 }
 
 function plan(row: ElementwiseRow, inputs: TypedLayout[], out: TypedLayout, attrs: ElementwiseAttrs): Plan {
-  const { wgsl } = row;
+  const wgsl = (inputs.some((x) => x.dtype === 'int32') && row.int32?.wgsl) || row.wgsl;
   // Numbers have the inputs' type, which the output has too unless the row names another.
   const { dtype } = row.out ? inputs[0] : out;
   const numberType = WGSL_TYPE[isFloat(dtype) ? 'float32' : dtype];
   const { scalars = [] } = attrs;
   return planElementwise({ wgsl, operands: operandsOf(inputs, attrs), scalars, numberType }, inputs, out);
 }
+
+/** A row of one operand, as a function. Inputs are floats unless the row says otherwise. */
+export function unary(row: ElementwiseRow): (x: Tensor) => Tensor {
+  const call = elementwise(row);
+  return (x) => call([x]);
+}
+
+/** A row of two operands, as a function. They are floats or int32 unless the row says otherwise. */
+export function binary(row: ElementwiseRow): (x: Operand, y: Operand) => Tensor {
+  const call = elementwise({ dtypes: [NUMBERS, NUMBERS], ...row });
+  return (x, y) => call([x, y]);
+}
+
+/** The derivative of what is constant between its jumps: zeros. */
+export const flat = ({ g }: Derivative): Tensor => expand(zeros([], { dtype: g.dtype, device: g.device }), g.shape);

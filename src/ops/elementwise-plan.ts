@@ -4,6 +4,7 @@ import type { Param, Plan, TypedLayout } from '../tensor/backend.ts';
 import { WGSL_TYPE } from '../tensor/dtype.ts';
 import { collapse, elementCount, expandLayout, isContiguous, type Layout } from '../tensor/shape.ts';
 import { ceilDiv, constants, grid } from './launch.ts';
+import { shaderMath } from './shader-math.ts';
 
 /** Names of the inputs and of the scalars in expressions. */
 export const NAMES = ['x', 'y', 'z'] as const;
@@ -48,8 +49,8 @@ export function planElementwise(expression: Expression, inputs: TypedLayout[], o
     return { type: WGSL_TYPE[x.dtype], offset: x.offset, strides, reading };
   });
   const { operands, scalars, numberType } = expression;
-  // Numbers among the operands take the uniforms behind the scalars; beside int32 they go as its bits.
-  const asBits = (v: number): Param => (numberType === 'i32' ? { i32: v } : { f32: v });
+  // Numbers among the operands take the uniforms behind the scalars; beside int32 and bool they go as their bits.
+  const asBits = (v: number): Param => (numberType === 'f32' ? { f32: v } : { i32: v });
   const numbers = operands.filter((v) => v !== null).map(asBits);
   const [a = 0, b = 0, c = 0] = [...scalars.map((f32): Param => ({ f32 })), ...numbers];
   const offsets = [0, 1, 2].map((k) => walks[k]?.offset ?? 0);
@@ -134,6 +135,7 @@ function program(
 ${bindings.join('')}\
 @group(0) @binding(${walks.length}) var<storage, read_write> out: array<vec4<OUT>>;
 @group(0) @binding(${walks.length + 1}) var<uniform> params: Params;
+${shaderMath(wgsl)}\
 fn f(${args.map(({ type }, i) => `${NAMES[i]}: ${type}`).join(', ')}) -> OUT {
 ${scalars.map((_, i) => `  let ${SCALARS[i]} = params.${SCALARS[i]};\n`).join('')}\
   return OUT(${wgsl});

@@ -1,22 +1,16 @@
-// Cases of activations and of the fused gradients that some of them have.
+// Cases of the smooth activations. Their tails have cases of their own, in units of the last place.
 import { grad } from '../../autograd/tape.ts';
-import { elu, leakyRelu, relu, sigmoid, tanh } from '../../ops/activation.ts';
-import type { Shape } from '../../tensor/shape.ts';
+import { erf, gelu, logSigmoid, mish, sigmoid, silu, softplus, softsign } from '../../ops/activation.ts';
+import { onesLike } from '../../ops/elementwise.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { type Case, family, refusal } from '../case.ts';
-import { between, coins, given, type Input, nonzero, normal, SPECIAL } from '../values.ts';
+import { given, normal } from '../values.ts';
+import { curves, exact, floating, half, halves, magnitudes, spread, sweep, TAIL, type Unary } from './families.ts';
 
-const TAIL: Shape = [3, 7];
-
-type Activation = (x: Tensor) => Tensor;
-
-/** The gradient of an activation as a function of x and of the gradient that comes in. */
-const slope = (run: Activation) => (x: Tensor, g: Tensor) =>
-  grad(run(x), [x], { gradients: [g], createGraph: true }) as Tensor[];
-
-const activation = (op: string, run: Activation, domain: (shape: Shape) => Input): Case[] => [
-  { op, title: 'numbers', inputs: [domain(TAIL)], run },
-  { op, title: 'small numbers', inputs: [between(-0.1, -0.001, TAIL)], run },
+/** What all have: numbers of all kinds, derivatives where they are nearly straight, and half precision. */
+const activation = (op: string, run: Unary): Case[] => [
+  ...floating(op, run),
+  { op, title: 'more numbers, and their slopes', inputs: [given(spread(-9, 9, 61))], run },
   {
     op,
     title: 'large numbers',
@@ -24,24 +18,65 @@ const activation = (op: string, run: Activation, domain: (shape: Shape) => Input
     run,
     gradients: 'compare',
   },
-  { op, title: 'NaN, infinities and zeros', inputs: [given(SPECIAL)], run, gradients: 'none' },
-  refusal(op, 'bool', [coins([2])], run, new RegExp(`${op}: expected x of dtype float32 or float16, got bool`)),
+  curves(op, run),
+  halves(op, 'float16', [normal(TAIL)], (x) => run(half(x))),
 ];
 
-const slopes = (op: string, run: Activation): Case[] => [
-  { op, title: 'numbers', inputs: [nonzero(TAIL), normal(TAIL)], run: slope(run) },
-  // The gradient at 0 is that of the left side, and NaN lets gradients through, as in PyTorch.
-  { op, title: 'NaN, infinities and zeros', inputs: [given(SPECIAL), normal([9])], run: slope(run), gradients: 'none' },
-];
+/** From 0 out to where results become subnormal, which adapters may take for 0. */
+const left = (low: number, high: number) => magnitudes(low, high).map((x) => -x);
+
+const geluTanh: Unary = (x) => gelu(x, { approximate: 'tanh' });
+
+/** gelu's slope, which is made of the normal distribution: the row that no user calls. */
+const slope = (x: Tensor) => grad(gelu(x), [x], { gradients: [onesLike(x)], createGraph: true })[0] as Tensor;
 
 export const cases = family({ forward: 1e-6, gradient: 2e-6 }, [
-  ...activation('relu', relu, nonzero),
-  ...slopes('reluGrad', relu),
-  ...activation('leakyRelu', leakyRelu, nonzero),
-  { op: 'leakyRelu', title: 'another slope', inputs: [nonzero(TAIL)], run: (x) => leakyRelu(x, 0.3) },
-  ...slopes('leakyReluGrad', (x) => leakyRelu(x, 0.3)),
-  ...activation('elu', elu, nonzero),
-  { op: 'elu', title: 'another alpha', inputs: [nonzero(TAIL)], run: (x) => elu(x, 1.7) },
-  ...activation('sigmoid', sigmoid, normal),
-  ...activation('tanh', tanh, normal),
+  ...activation('sigmoid', sigmoid),
+  exact('sigmoid', 'left tail', sigmoid, left(1e-30, 87), 3),
+  exact('sigmoid', 'right tail', sigmoid, magnitudes(1e-30, 1e30), 2),
+
+  ...activation('logSigmoid', logSigmoid),
+  exact('logSigmoid', 'both tails', logSigmoid, [...sweep(1e-30, 87), -100, -1e4, -1e30], 4),
+
+  ...activation('softplus', softplus),
+  exact('softplus', 'both tails', softplus, [...sweep(1e-30, 87), 100, 1e4, 1e30], 4),
+  exact('softplus', 'both sides of the threshold', (x) => softplus(x, 2, 3), [...spread(1, 2, 33), 1.5000001], 4),
+  { op: 'softplus', title: 'beta and threshold', inputs: [normal(TAIL)], run: (x) => softplus(x, 2, 1) },
+  { op: 'softplus', title: 'a steep beta', inputs: [normal(TAIL)], run: (x) => softplus(x, 3.5) },
+
+  ...activation('softsign', softsign),
+  exact('softsign', 'all magnitudes', softsign, sweep(1e-30, 1e30), 4),
+
+  ...activation('silu', silu),
+  exact('silu', 'both tails', silu, [...sweep(1e-30, 85), 1e4, 1e30], 4),
+
+  ...activation('mish', mish),
+  exact('mish', 'both tails', mish, [...sweep(1e-30, 85), 1e4, 1e30], 6),
+
+  ...activation('erf', erf),
+  exact('erf', 'all magnitudes', erf, sweep(1e-30, 1e30), 3),
+  exact('erf', 'between branches', erf, spread(-4, 4), 3),
+
+  ...activation('gelu', gelu),
+  exact('gelu', 'small numbers', gelu, sweep(1e-30, 1), 8),
+  exact('gelu', 'left tail', gelu, left(0.5, 12.5), 8),
+  exact('gelu', 'right tail', gelu, magnitudes(0.5, 1e30), 4),
+  refusal(
+    'gelu',
+    'an approximation that there is not',
+    [normal([2])],
+    (x) => gelu(x, { approximate: 'none at all' as never }),
+    /gelu: expected approximate to be 'none' or 'tanh', got 'none at all'/,
+  ),
+  {
+    op: 'normalCdf',
+    title: 'through the slope of gelu',
+    inputs: [given(spread(-6, 6, 61))],
+    run: slope,
+  },
+
+  ...activation('geluTanh', geluTanh),
+  // The exponent, a rounded number of up to 2 x^2, makes errors of as many units.
+  exact('geluTanh', 'left tail', geluTanh, left(1e-30, 5), 50),
+  exact('geluTanh', 'right tail', geluTanh, magnitudes(1e-30, 1e30), 4),
 ]);

@@ -1,231 +1,203 @@
-// Cases of arithmetic, comparisons and casts. What all elementwise kernels share, their layouts, is in layout.ts.
+// Cases of arithmetic and rounding. What all elementwise kernels share, their layouts, is in layout.ts.
 import {
   abs,
   add,
-  cast,
-  contiguous,
+  ceil,
+  clamp,
   div,
-  eq,
-  exp,
-  ge,
-  gt,
-  le,
-  log,
-  lt,
+  floor,
   maximum,
   minimum,
   mul,
-  ne,
   neg,
-  onesLike,
-  rsqrt,
+  reciprocal,
+  remainder,
+  round,
   sign,
-  sqrt,
   square,
   sub,
-  where,
+  trunc,
 } from '../../ops/elementwise.ts';
-import { permute, transpose } from '../../ops/movement.ts';
-import type { Shape } from '../../tensor/shape.ts';
+import { fromHost } from '../../tensor/creation.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { type Case, family, refusal } from '../case.ts';
-import { between, coins, given, type Input, nonzero, normal, SPECIAL, whole } from '../values.ts';
+import { between, given, givenWhole, nonzero, normal, SPECIAL, whole } from '../values.ts';
+import {
+  type Binary,
+  binary,
+  ENDS,
+  exact,
+  floating,
+  half,
+  halves,
+  integer,
+  integers,
+  magnitudes,
+  slopes,
+  sweep,
+  TAIL,
+  type Unary,
+  unary,
+  without,
+} from './families.ts';
 
-/** A size that fills no quad of elements. */
-const TAIL: Shape = [3, 7];
+/** Gradients are shared evenly in a tie. */
+const ties = (op: string, run: Binary, expected: number[]): Case =>
+  slopes(op, 'slopes at ties', (x) => run(x, 1), [0, 1, 2], expected);
 
-/** Each special value with each. */
-const specialPairs = [given(SPECIAL.flatMap((x) => SPECIAL.map(() => x))), given(SPECIAL.flatMap(() => SPECIAL))];
+/** Numbers on both sides of every jump, and on it. */
+const JUMPS = [-3, -2.5, -2.4999998, -1.5, -1, -0.75, -0.5, -0.25, 0, 0.25, 0.5, 0.5000001, 0.75, 1, 1.5, 2.5, 3.5];
 
-const positive = (shape: Shape): Input => between(0.2, 3, shape);
-
-type Unary = (x: Tensor) => Tensor;
-type Binary = (x: Tensor | number, y: Tensor | number) => Tensor;
-
-const unary = (op: string, run: Unary, domain: (shape: Shape) => Input): Case[] => [
-  { op, title: 'numbers', inputs: [domain(TAIL)], run },
-  { op, title: 'NaN, infinities and zeros', inputs: [given(SPECIAL)], run, gradients: 'none' },
-  refusal(op, 'bool', [coins([2])], run, new RegExp(`${op}: expected x of dtype float32.*, got bool`)),
+const rounding = (op: string, run: Unary): Case[] => [
+  ...unary(op, run),
+  { op, title: 'halves and their neighbours', inputs: [given(JUMPS)], run, gradients: 'none' },
+  { op, title: 'numbers without a fraction', inputs: [given([8388609, -8388609, 1e9, 1e30])], run, gradients: 'none' },
+  slopes(
+    op,
+    'the slope is 0',
+    run,
+    JUMPS,
+    JUMPS.map(() => 0),
+  ),
+  integer(op, run),
 ];
 
-const binary = (op: string, run: Binary, y: (shape: Shape) => Input = normal): Case[] => [
-  { op, title: 'numbers', inputs: [normal(TAIL), y(TAIL)], run },
-  { op, title: 'a number on the right', inputs: [normal(TAIL)], run: (x) => run(x, 1.5) },
-  { op, title: 'a number on the left', inputs: [y(TAIL)], run: (y) => run(1.5, y) },
-  { op, title: 'NaN, infinities and zeros', inputs: specialPairs, run, gradients: 'none' },
+const far = magnitudes(1e-3, 1e30, 97);
+
+const remainders: Case[] = [
+  ...binary('remainder', remainder, nonzero),
+  ...integers('remainder', remainder),
+  without('bool', 'remainder', remainder),
+  {
+    op: 'remainder',
+    title: 'quotients of all sizes',
+    inputs: [given([...far, ...far.map((x) => -x)]), given([...far].reverse().flatMap((y, i) => [y, i % 3 ? y : -y]))],
+    run: remainder,
+    gradients: 'none',
+    tolerance: { ulp: 1 },
+  },
+  {
+    op: 'remainder',
+    title: 'numbers near a multiple',
+    inputs: [
+      given([7, -7, 7, -7, 6, -6, 5.9999995, -5.9999995, 0.3, 1e8, 1, -1]),
+      given([3, 3, -3, -3, 3, 3, 3, 3, 0.1, 3, 1, 1]),
+    ],
+    run: remainder,
+    gradients: 'none',
+    tolerance: { ulp: 1 },
+  },
+  { op: 'remainder', title: 'int32 by 0', inputs: [givenWhole(ENDS)], run: (x) => remainder(x, 0), gradients: 'none' },
+  halves('remainder', 'float16', [nonzero(TAIL)], (x) => remainder(half(x), 0.75)),
+];
+
+/** 0, 1, 2 beside another tensor. */
+const steps = ({ device }: Tensor) => fromHost('case', [0, 1, 2], [3], { device });
+
+const clamps: Case[] = [
+  ...unary('clamp', (x) => clamp(x, -0.5, 0.75)),
+  {
+    op: 'clamp',
+    title: 'three tensors that broadcast, bounds that cross',
+    inputs: [normal([5, 1, 7]), normal([3, 1]), normal([7])],
+    run: (x, low, high) => clamp(x, low, high),
+  },
+  { op: 'clamp', title: 'a lower bound', inputs: [normal(TAIL)], run: (x) => clamp(x, 0.25) },
+  { op: 'clamp', title: 'an upper bound', inputs: [normal(TAIL)], run: (x) => clamp(x, undefined, 0.25) },
+  { op: 'clamp', title: 'a lower tensor', inputs: [normal(TAIL), normal(TAIL)], run: (x, low) => clamp(x, low) },
+  {
+    op: 'clamp',
+    title: 'an upper tensor',
+    inputs: [normal(TAIL), normal(TAIL)],
+    run: (x, high) => clamp(x, null, high),
+  },
+  {
+    op: 'clamp',
+    title: 'NaN and infinities in all places',
+    inputs: [0, 1, 2].map((k) => given(Array.from({ length: 729 }, (_, i) => SPECIAL[Math.floor(i / 9 ** k) % 9]))),
+    run: (x, low, high) => clamp(x, low, high),
+    gradients: 'none',
+  },
+  {
+    op: 'clamp',
+    title: 'NaN and infinities with one bound',
+    inputs: [given(SPECIAL)],
+    run: (x) => [clamp(x, 0.5), clamp(x, null, 0.5)],
+    gradients: 'none',
+  },
+  slopes('clamp', 'slopes at the bounds', (x) => clamp(x, -1, 1), [-2, -1, 0, 1, 2, Number.NaN], [0, 1, 1, 1, 0, 0]),
+  slopes('clamp', 'slopes where bounds cross', (x) => clamp(x, 1, -1), [-2, -1, 0, 1, 2], [0, 0, 0, 0, 0]),
+  slopes('clamp', 'slopes of a lower bound', (x) => clamp(steps(x), x), [1, 1, 1], [1, 0, 0]),
+  slopes('clamp', 'slopes of an upper bound', (x) => clamp(steps(x), null, x), [1, 1, 1], [0, 0, 1]),
+  { op: 'clamp', title: 'int32', inputs: [givenWhole(ENDS)], run: (x) => clamp(x, -3, 2 ** 24 + 1), gradients: 'none' },
+  {
+    op: 'clamp',
+    title: 'int32 with one bound',
+    inputs: [givenWhole(ENDS)],
+    run: (x) => [clamp(x, 1), clamp(x, null, -1)],
+    gradients: 'none',
+  },
+  halves('clamp', 'float16', [normal(TAIL)], (x) => clamp(half(x), -0.5)),
+  refusal('clamp', 'no bound', [normal([2])], (x) => clamp(x), /clamp: expected a lower or an upper bound, got none/),
+  refusal('clamp', 'int32 and a fraction', [whole(0, 9, [2])], (x) => clamp(x, 0.5), /whole number of 32 bits/),
   refusal(
-    op,
+    'clamp',
     'shapes that do not broadcast',
-    [normal([2, 3]), normal([2])],
-    run,
-    /do not broadcast, \[2,3\] and \[2\]/,
-  ),
-  refusal(op, 'bool', [coins([2]), coins([2])], run, new RegExp(`${op}: expected x of dtype float32.*, got bool`)),
-  refusal(op, 'numbers only', [], () => run(1, 2), new RegExp(`${op}: expected at least one tensor`)),
-];
-
-/** What ops on int32 have beside their cases on floats. */
-const integers = (op: string, run: Binary): Case[] => [
-  { op, title: 'int32', inputs: [whole(-5, 6, TAIL), whole(-5, 6, TAIL)], run, gradients: 'none' },
-  { op, title: 'int32 and a number', inputs: [whole(-5, 6, TAIL)], run: (x) => run(x, 3), gradients: 'none' },
-  {
-    op,
-    title: 'int32 and a number beyond the whole numbers of float32',
-    inputs: [whole(-5, 6, TAIL)],
-    run: (x) => run(x, 2 ** 24 + 1),
-    gradients: 'none',
-  },
-  refusal(
-    op,
-    'int32 and a fraction',
-    [whole(0, 9, [2])],
-    (x) => run(x, 0.5),
-    /expected a whole number beside int32, got 0.5/,
-  ),
-  refusal(
-    op,
-    'two dtypes',
-    [whole(0, 9, [2]), normal([2])],
-    run,
-    new RegExp(`${op}: dtypes differ, int32 and float32`),
+    [normal([3]), normal([2])],
+    (x, y) => clamp(x, y),
+    /do not broadcast/,
   ),
 ];
 
-/** Gradients are shared evenly in a tie, where differences see one side only. */
-const tie = (op: string, run: Binary): Case => ({
-  op,
-  title: 'ties',
-  inputs: [given([1, 2, 3, 0, -1]), given([1, 3, 2, 0, -1])],
-  run,
-  gradients: 'compare',
-});
-
-const comparison = (op: string, run: Binary): Case[] =>
-  [...binary(op, run), ...integers(op, run)].map((item) => ({ ...item, gradients: 'none' }));
-
-const casts: Case[] = [
-  { op: 'toFloat32', title: 'int32', inputs: [whole(-9, 10, TAIL)], run: (x) => cast(x, 'float32'), gradients: 'none' },
-  { op: 'toFloat32', title: 'bool', inputs: [coins(TAIL)], run: (x) => cast(x, 'float32'), gradients: 'none' },
-  {
-    op: 'toInt32',
-    title: 'float32, towards zero',
-    inputs: [given([0, -0, 0.9, -0.9, 1.5, -1.5, 2 ** 24, -(2 ** 31)])],
-    run: (x) => cast(x, 'int32'),
-    gradients: 'none',
-  },
-  { op: 'toInt32', title: 'bool', inputs: [coins(TAIL)], run: (x) => cast(x, 'int32'), gradients: 'none' },
-  { op: 'toBool', title: 'float32', inputs: [given(SPECIAL)], run: (x) => cast(x, 'bool'), gradients: 'none' },
-  { op: 'toBool', title: 'int32', inputs: [whole(-1, 2, TAIL)], run: (x) => cast(x, 'bool'), gradients: 'none' },
+const smooth: Case[] = [
+  ...floating('reciprocal', reciprocal, nonzero),
+  exact('reciprocal', 'all magnitudes', reciprocal, sweep(1e-30, 1e30), 3),
+  ...unary('square', square),
+  integer('square', square),
+  exact('square', 'all magnitudes', square, sweep(1e-15, 1e15), 1),
+  ...unary('neg', neg),
+  integer('neg', neg),
 ];
 
-/** Halves are rounded in memory only, by up to 2^-11 of the value: once on the way in and once on the way out. */
-const HALF = { forward: 1e-3, gradient: 2e-3 };
-const half = (x: Tensor) => cast(x, 'float16');
-const halves = (op: string, title: string, inputs: Input[], run: Case['run']): Case => ({
-  ...{ op, title, inputs, run, needs: 'shader-f16', tolerance: HALF },
-});
-
-const float16: Case[] = [
-  halves('toFloat16', 'there and back', [normal(TAIL)], (x) => cast(half(x), 'float32')),
-  {
-    ...halves('toFloat16', 'from int32 and bool', [whole(-9, 10, TAIL), coins(TAIL)], (x, y) => [half(x), half(y)]),
-    gradients: 'none',
-  },
-  halves('toFloat16', 'odd counts, quads and steps', [normal([8, 6])], (x) => [half(x), transpose(half(x))]),
-  { ...halves('toFloat16', 'NaN and infinities', [given(SPECIAL)], half), gradients: 'none' },
-  halves('add', 'float16', [normal([4, 6]), normal([4, 6])], (x, y) => add(half(x), half(y))),
-  halves('mul', 'float16 and a number', [normal(TAIL)], (x) => mul(half(x), 1.5)),
-  halves('exp', 'float16', [normal([8])], (x) => exp(half(x))),
-  {
-    ...halves('gt', 'float16', [whole(-3, 4, TAIL), whole(-3, 4, TAIL)], (x, y) => gt(half(x), half(y))),
-    gradients: 'none',
-  },
-  halves('contiguous', 'float16', [normal([3, 5])], (x) => contiguous(transpose(half(x)))),
+const kinked: Case[] = [
+  ...unary('abs', abs, nonzero),
+  integer('abs', abs),
+  slopes('abs', 'slopes around 0', abs, [-2, -0, 0, 3], [-1, 0, 0, 1]),
+  ...unary('sign', sign, nonzero),
+  integer('sign', sign),
+  slopes('sign', 'the slope is 0', sign, [-2, -0, 0, 3], [0, 0, 0, 0]),
+  ...rounding('floor', floor),
+  ...rounding('ceil', ceil),
+  ...rounding('round', round),
+  ...rounding('trunc', trunc),
 ];
 
-const choices: Case[] = [
-  { op: 'where', title: 'numbers', inputs: [coins(TAIL), normal(TAIL), normal(TAIL)], run: where },
-  {
-    op: 'where',
-    title: 'all three broadcast',
-    inputs: [coins([3, 1, 2]), normal([5, 1]), normal([])],
-    run: where,
-  },
-  { op: 'where', title: 'a number', inputs: [coins(TAIL), normal(TAIL)], run: (c, y) => where(c, y, -1.5) },
-  { op: 'where', title: 'two numbers', inputs: [coins(TAIL)], run: (c) => where(c, 0.5, -1.5), gradients: 'none' },
-  {
-    op: 'where',
-    title: 'int32',
-    inputs: [coins(TAIL), whole(-5, 6, TAIL)],
-    run: (c, y) => where(c, 7, y),
-    gradients: 'none',
-  },
-  {
-    op: 'where',
-    title: 'NaN and infinities that are not chosen',
-    inputs: [coins([9]), given(SPECIAL), normal([9])],
-    run: where,
-    gradients: 'compare',
-  },
-  refusal(
-    'where',
-    'a condition that is not bool',
-    [normal([2]), normal([2])],
-    (c, y) => where(c, y, 0),
-    /dtype bool, got float32/,
-  ),
-  refusal(
-    'where',
-    'two dtypes',
-    [coins([2]), normal([2]), whole(0, 2, [2])],
-    where,
-    /dtypes differ, float32 and int32/,
-  ),
-];
-
-const copies: Case[] = [
-  { op: 'contiguous', title: 'permuted', inputs: [normal([2, 3, 5])], run: (x) => contiguous(permute(x, [2, 0, 1])) },
-  {
-    op: 'contiguous',
-    title: 'int32',
-    inputs: [whole(-5, 6, TAIL)],
-    run: (x) => contiguous(transpose(x)),
-    gradients: 'none',
-  },
-  { op: 'contiguous', title: 'bool', inputs: [coins(TAIL)], run: (x) => contiguous(transpose(x)), gradients: 'none' },
-  { op: 'onesLike', title: 'numbers', inputs: [normal(TAIL)], run: onesLike, gradients: 'none' },
-];
+const sums: Case[] = (
+  [
+    ['add', add],
+    ['sub', sub],
+    ['mul', mul],
+    ['maximum', maximum],
+    ['minimum', minimum],
+  ] as [string, Binary][]
+).flatMap(([op, run]) => [
+  ...binary(op, run),
+  ...integers(op, run),
+  without('bool', op, run),
+  halves(op, 'float16', [normal([4, 6]), normal([4, 6])], (x, y) => run(half(x), half(y))),
+]);
 
 export const cases = family({ forward: 1e-6, gradient: 2e-6 }, [
-  ...binary('add', add),
-  ...integers('add', add),
-  ...binary('sub', sub),
-  ...integers('sub', sub),
-  ...binary('mul', mul),
-  ...integers('mul', mul),
-  ...binary('div', div, nonzero),
-  ...binary('maximum', maximum),
-  ...integers('maximum', maximum),
-  tie('maximum', maximum),
-  ...binary('minimum', minimum),
-  ...integers('minimum', minimum),
-  tie('minimum', minimum),
-  ...unary('neg', neg, normal),
-  ...unary('abs', abs, nonzero),
-  ...unary('sign', sign, nonzero).map((item) => ({ ...item, gradients: 'none' as const })),
-  ...unary('exp', exp, normal),
-  ...unary('log', log, positive),
-  ...unary('sqrt', sqrt, positive),
-  ...unary('rsqrt', rsqrt, positive),
-  ...unary('square', square, normal),
-  ...comparison('eq', eq),
-  ...comparison('ne', ne),
-  ...comparison('lt', lt),
-  ...comparison('le', le),
-  ...comparison('gt', gt),
-  ...comparison('ge', ge),
-  ...choices,
-  ...casts,
-  ...float16,
-  ...copies,
+  ...sums,
+  halves('mul', 'float16 and a number', [normal(TAIL)], (x) => mul(half(x), 1.5)),
+  ...binary('div', div, (shape) => between(-3, -0.4, shape)),
+  without('bool', 'div', div),
+  without('int32', 'div', div),
+  exact('div', 'all magnitudes', (x) => div(x, 3), sweep(1e-30, 1e30), 3),
+  ties('maximum', maximum, [0, 0.5, 1]),
+  ties('minimum', minimum, [1, 0.5, 0]),
+  ...remainders,
+  ...clamps,
+  ...smooth,
+  ...kinked,
 ]);

@@ -3,6 +3,7 @@ import type { Case } from '../case.ts';
 import { cases as activation } from './activation.ts';
 import { cases as arena } from './arena.ts';
 import { cases as averagePool } from './average-pool.ts';
+import { cases as comparison } from './comparison.ts';
 import { cases as conv } from './conv.ts';
 import { cases as convForms } from './conv-forms.ts';
 import { cases as diagonal } from './diagonal.ts';
@@ -19,15 +20,20 @@ import { cases as normalize } from './normalize.ts';
 import { cases as pad } from './pad.ts';
 import { cases as random } from './random.ts';
 import { cases as rearrange } from './rearrange.ts';
+import { cases as rectifier } from './rectifier.ts';
 import { cases as reduction } from './reduction.ts';
 import { cases as slice } from './slice.ts';
 import { cases as softmax } from './softmax.ts';
+import { cases as transcendental } from './transcendental.ts';
 import { cases as update } from './update.ts';
 
 export const cases: Case[] = [
   ...elementwise,
+  ...comparison,
+  ...transcendental,
   ...layout,
   ...activation,
+  ...rectifier,
   ...reduction,
   ...movement,
   ...slice,

@@ -1,0 +1,149 @@
+// Arithmetic, one row each: sums, products, quotients, remainders, sizes and bounds.
+import { FLOATS } from '../tensor/dtype.ts';
+import { ShapeError } from '../tensor/errors.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { cast } from './cast.ts';
+import { ge, gt, le, logicalAnd, logicalOr, lt, where } from './comparison.ts';
+import { binary, elementwise, flat, NUMBERS, type Operand, unary } from './define.ts';
+import { remainder as reference } from './reference-math.ts';
+import { round } from './rounding.ts';
+
+/** x + y, broadcast. Floats, or int32 with wraparound. */
+export const add = binary({ name: 'add', cpu: (x, y) => x + y, wgsl: 'x + y', vjp: [({ g }) => g, ({ g }) => g] });
+
+/** x - y, broadcast. Floats, or int32 with wraparound. */
+export const sub = binary({ name: 'sub', cpu: (x, y) => x - y, wgsl: 'x - y', vjp: [({ g }) => g, ({ g }) => neg(g)] });
+
+/** x * y, broadcast. Floats, or int32 with wraparound. */
+export const mul = binary({
+  name: 'mul',
+  cpu: (x, y) => x * y,
+  wgsl: 'x * y',
+  int32: { cpu: Math.imul },
+  vjp: [({ g, y }) => mul(g, y), ({ g, x }) => mul(g, x)],
+});
+
+/**
+ * x / y, broadcast. Floats only: for int32, of which PyTorch gives the quotient as floats, cast both to float32 first,
+ * which rounds beyond 2^24.
+ */
+export const div = binary({
+  name: 'div',
+  cpu: (x, y) => x / y,
+  wgsl: 'x / y',
+  dtypes: [FLOATS, FLOATS],
+  vjp: [({ g, y }) => div(g, y), ({ g, y, out }) => neg(div(mul(g, out), y))],
+});
+
+/**
+ * x - y * floor(x / y), broadcast: the remainder with the sign of y. Floats, exact for every quotient: NaN where y is 0 or
+ * x infinite; x or y where y is infinite. int32: 0 where y is 0.
+ */
+export const remainder = binary({
+  name: 'remainder',
+  cpu: reference,
+  branch: (x, y) => Math.floor(x / y),
+  wgsl: 'remainder(x, y)',
+  int32: { wgsl: 'remainderInt(x, y)' },
+  // What was taken off x is a multiple of y, by which y's gradient counts.
+  vjp: [({ g }) => g, ({ g, x, y, out }) => neg(mul(g, round(div(sub(x, out), y))))],
+});
+
+/** Which of two numbers is larger. */
+const order = (x: number, y: number) => Number(x > y) - Number(x < y);
+
+/** The larger of x and y, broadcast; NaN if either is. Floats or int32. The gradient is shared evenly in a tie. */
+export const maximum = binary({
+  name: 'maximum',
+  cpu: Math.max,
+  branch: order,
+  wgsl: 'select(select(y, x, x > y), x + y, isNan(f32(x)) || isNan(f32(y)))',
+  vjp: [({ g, x, y }) => mul(g, share(x, y, g)), ({ g, x, y }) => mul(g, share(y, x, g))],
+});
+
+/** The smaller of x and y, broadcast; NaN if either is. Floats or int32. The gradient is shared evenly in a tie. */
+export const minimum = binary({
+  name: 'minimum',
+  cpu: Math.min,
+  branch: order,
+  wgsl: 'select(select(y, x, x < y), x + y, isNan(f32(x)) || isNan(f32(y)))',
+  vjp: [({ g, x, y }) => mul(g, share(y, x, g)), ({ g, x, y }) => mul(g, share(x, y, g))],
+});
+
+/** 1 where x > y, 1/2 where they are equal, else 0. */
+const share = (x: Operand, y: Operand, { dtype }: Tensor) =>
+  mul(add(cast(gt(x, y), dtype), cast(ge(x, y), dtype)), 0.5);
+
+const clampCall = elementwise({
+  name: 'clamp',
+  cpu: (x, low, high) => Math.min(Math.max(x, low), high),
+  branch: (x, low, high) => order(x, low) + 3 * order(x, high) + 9 * order(low, high),
+  wgsl: 'select(min(max(x, y), z), x + y + z, isNan(f32(x)) || isNan(f32(y)) || isNan(f32(z)))',
+  dtypes: [NUMBERS, NUMBERS, NUMBERS],
+  vjp: [
+    ({ g, x, y, z }) => where(logicalAnd(ge(x, y), le(x, z)), g, 0),
+    ({ g, x, y, z }) => where(logicalAnd(lt(x, y), below(y, z)), g, 0),
+    ({ g, x, y, z }) => where(logicalOr(gt(x, z), below(z, y)), g, 0),
+  ],
+});
+
+/** x < y, also of two numbers. */
+const below = (x: Operand, y: Operand) => (typeof x === 'number' && typeof y === 'number' ? Number(x < y) : lt(x, y));
+
+/** What clamp takes for a bound that was left out. */
+const UNBOUNDED = {
+  floats: [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY],
+  int32: [-(2 ** 31), 2 ** 31 - 1],
+};
+
+/**
+ * min(max(x, low), high), broadcast: `max` where the bounds cross, NaN where x or a bound is. Either bound may be left out; they
+ * are numbers or tensors. Floats or int32. x gets the gradient between the bounds and at them, a bound where it is in force.
+ * Throws a ShapeError without any bound.
+ */
+export function clamp(x: Tensor, min?: Operand | null, max?: Operand | null): Tensor {
+  if (min == null && max == null) throw new ShapeError('clamp: expected a lower or an upper bound, got none');
+  const [low, high] = UNBOUNDED[x.dtype === 'int32' ? 'int32' : 'floats'];
+  return clampCall([x, min ?? low, max ?? high]);
+}
+
+/** -x. Floats or int32, where -2^31 is its own. */
+export const neg = unary({ name: 'neg', cpu: (x) => -x, wgsl: '-x', dtypes: [NUMBERS], vjp: [({ g }) => neg(g)] });
+
+/** |x|, with gradient 0 at 0. Floats or int32, where -2^31 stays. */
+export const abs = unary({
+  name: 'abs',
+  cpu: Math.abs,
+  branch: Math.sign,
+  wgsl: 'abs(x)',
+  dtypes: [NUMBERS],
+  vjp: [({ g, x }) => mul(g, sign(x as Tensor))],
+});
+
+/** -1, 0 or 1; 0 for NaN. Floats or int32. The gradient is 0. */
+export const sign = unary({
+  name: 'sign',
+  cpu: (x) => Number(x > 0) - Number(x < 0),
+  branch: Math.sign,
+  wgsl: 'OUT(x > 0) - OUT(x < 0)',
+  dtypes: [NUMBERS],
+  vjp: [flat],
+});
+
+/** x * x. Floats, or int32 with wraparound. */
+export const square = unary({
+  name: 'square',
+  cpu: (x) => x * x,
+  wgsl: 'x * x',
+  int32: { cpu: (x) => Math.imul(x, x) },
+  dtypes: [NUMBERS],
+  vjp: [({ g, x }) => mul(g, mul(x, 2))],
+});
+
+/** 1 / x: infinite at 0. */
+export const reciprocal = unary({
+  name: 'reciprocal',
+  cpu: (x) => 1 / x,
+  wgsl: '1.0 / x',
+  vjp: [({ g, out }) => neg(mul(g, square(out)))],
+});

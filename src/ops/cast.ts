@@ -1,0 +1,42 @@
+// Copies: to another dtype, to contiguous memory, and ones in the same shape.
+import type { DType } from '../tensor/dtype.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { ALL, type Derivative, unary } from './define.ts';
+import { toInt32 } from './reference-math.ts';
+
+const back = ({ g, x }: Derivative) => cast(g, (x as Tensor).dtype);
+
+const casts = {
+  float32: unary({ name: 'toFloat32', cpu: (x) => x, wgsl: 'f32(x)', dtypes: [ALL], out: 'float32', vjp: [back] }),
+  float16: unary({ name: 'toFloat16', cpu: (x) => x, wgsl: 'f32(x)', dtypes: [ALL], out: 'float16', vjp: [back] }),
+  int32: unary({
+    name: 'toInt32',
+    cpu: toInt32,
+    wgsl: 'truncated(f32(x))',
+    int32: { wgsl: 'x' },
+    dtypes: [ALL],
+    out: 'int32',
+    vjp: [null],
+  }),
+  bool: unary({
+    name: 'toBool',
+    cpu: (x) => Number(x !== 0),
+    wgsl: 'bool(x)',
+    dtypes: [ALL],
+    out: 'bool',
+    vjp: [null],
+  }),
+};
+
+/**
+ * x as another dtype; the same tensor where it has that already. To int32: towards 0, NaN gives 0, what lies beyond its range the
+ * nearest number in it. To bool: x != 0, so NaN gives true. To floats: the nearest, beyond float16's range infinite. Gradients
+ * flow between floats.
+ */
+export const cast = (x: Tensor, dtype: DType): Tensor => (x.dtype === dtype ? x : casts[dtype](x));
+
+/** A contiguous copy. */
+export const contiguous = unary({ name: 'contiguous', cpu: (x) => x, wgsl: 'x', dtypes: [ALL], vjp: [({ g }) => g] });
+
+/** Ones in the shape of x, which holds floats. */
+export const onesLike = unary({ name: 'onesLike', cpu: () => 1, wgsl: '1.0', vjp: [null] });

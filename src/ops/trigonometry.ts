@@ -1,0 +1,81 @@
+// Trigonometric and hyperbolic functions of floats, one row each. Angles are in radians, of any size; what is infinite has
+// no sine, cosine or tangent: NaN.
+
+import { FLOATS } from '../tensor/dtype.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { add, div, mul, neg, square } from './arithmetic.ts';
+import { binary, type Operand, unary } from './define.ts';
+
+/** Sine. */
+export const sin = unary({
+  name: 'sin',
+  cpu: Math.sin,
+  wgsl: 'sine(x)',
+  vjp: [({ g, x }) => mul(g, cos(x as Tensor))],
+});
+
+/** Cosine. */
+export const cos = unary({
+  name: 'cos',
+  cpu: Math.cos,
+  wgsl: 'cosine(x)',
+  vjp: [({ g, x }) => neg(mul(g, sin(x as Tensor)))],
+});
+
+/** Tangent. */
+export const tan = unary({
+  name: 'tan',
+  cpu: Math.tan,
+  wgsl: 'tangent(x)',
+  vjp: [({ g, out }) => mul(g, add(square(out), 1))],
+});
+
+/** Arctangent, between -pi / 2 and pi / 2. */
+export const atan = unary({
+  name: 'atan',
+  cpu: Math.atan,
+  wgsl: 'arctan(x)',
+  vjp: [({ g, x }) => div(g, add(square(x as Tensor), 1))],
+});
+
+/**
+ * The angle of the point (x, y) from -pi to pi, broadcast; of zeros and infinities as IEEE 754 has it, with the signs of
+ * zeros. The gradient at the origin is NaN.
+ */
+export const atan2 = binary({
+  name: 'atan2',
+  // The operands are named as rows name them: the first is y.
+  cpu: Math.atan2,
+  wgsl: 'arctan2(x, y)',
+  dtypes: [FLOATS, FLOATS],
+  vjp: [
+    ({ g, x, y }) => div(mul(g, y), add(squared(x), squared(y))),
+    ({ g, x, y }) => neg(div(mul(g, x), add(squared(x), squared(y)))),
+  ],
+});
+
+const squared = (v: Operand) => (typeof v === 'number' ? v * v : square(v));
+
+/** Hyperbolic sine: (e^x - e^-x) / 2. */
+export const sinh = unary({
+  name: 'sinh',
+  cpu: Math.sinh,
+  wgsl: 'sineH(x)',
+  vjp: [({ g, x }) => mul(g, cosh(x as Tensor))],
+});
+
+/** Hyperbolic cosine: (e^x + e^-x) / 2. */
+export const cosh = unary({
+  name: 'cosh',
+  cpu: Math.cosh,
+  wgsl: 'cosineH(x)',
+  vjp: [({ g, x }) => mul(g, sinh(x as Tensor))],
+});
+
+/** Hyperbolic tangent, exact near 0 and at both ends. */
+export const tanh = unary({
+  name: 'tanh',
+  cpu: Math.tanh,
+  wgsl: 'tangentH(x)',
+  vjp: [({ g, out }) => mul(g, add(neg(square(out)), 1))],
+});
