@@ -1,4 +1,4 @@
-// out[o, c] = scale * reduction of x[o, r] over the r of chunk c: one thread per output and chunk, for many outputs.
+// out[o, c] = reduction of x[o, r] over the r of chunk c: one thread per output and chunk, for many outputs.
 //
 // Memory, preamble and parameters as in reduceRows.wgsl. Neighbouring threads take neighbouring outputs, so reads are
 // coalesced where the kept dims are innermost.
@@ -10,16 +10,14 @@ struct Params {
   parts: u32,
   partSize: u32,
   offset: u32,
-  scale: f32,
+  divisor: f32,
   keptSizes: vec4<u32>,
   keptStrides: vec4<u32>,
   otherSizes: vec4<u32>,
   otherStrides: vec4<u32>,
+  otherIndices: vec4<u32>,
+  runIndex: u32,
 }
-
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> out: array<f32>;
-@group(0) @binding(2) var<uniform> params: Params;
 
 fn locate(i: u32, sizes: vec4<u32>, strides: vec4<u32>) -> u32 {
   let a = i / sizes.w;
@@ -36,20 +34,24 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   if (chunk >= params.chunks) {
     return;
   }
+  let other = chunk / params.parts;
   let start = (chunk % params.parts) * params.partSize;
   let end = min(start + params.partSize, params.run);
-  let base = params.offset + locate(o, params.keptSizes, params.keptStrides)
-    + locate(chunk / params.parts, params.otherSizes, params.otherStrides);
+  let origin = params.offset + locate(o, params.keptSizes, params.keptStrides);
+  let base = origin + locate(other, params.otherSizes, params.otherStrides);
+  let index = locate(other, params.otherSizes, params.otherIndices);
+  let pivot = x[origin];
 
   var total = identity();
   for (var first = start; first < end; first += BLOCK) {
     var block = identity();
     for (var k = 0u; k < BLOCK; k++) {
-      if (first + k < end) {
-        block = combine(block, x[base + (first + k) * params.runStride]);
+      let r = first + k;
+      if (r < end) {
+        block = combine(block, load(x[base + r * params.runStride], index + r * params.runIndex, pivot));
       }
     }
     total = combine(total, block);
   }
-  out[o * params.chunks + chunk] = total * params.scale;
+  store(o * params.chunks + chunk, total);
 }

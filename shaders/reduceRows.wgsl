@@ -1,9 +1,11 @@
-// out[o, c] = scale * reduction of x[o, r] over the r of chunk c: one workgroup per output and chunk.
+// out[o, c] = reduction of x[o, r] over the r of chunk c: one workgroup per output and chunk.
 //
 // Memory: x is walked by strides. Its kept dims are collapsed to at most 4 (count `outputs`). Of its reduced dims the
 // longest is the run; it is cut into parts of partSize, and a chunk is one part for one index of the other reduced dims,
-// of which there are at most 3. Dims are padded with size 1 in front. out is contiguous, chunks innermost.
-// The preamble declares WG, BLOCK, `fn combine(a, b)` and `fn identity()`.
+// of which there are at most 3. Dims are padded with size 1 in front. out is contiguous, chunks innermost. otherIndices and
+// runIndex give the position of an element in the row-major order of all reduced dims.
+// The preamble declares WG, BLOCK, the bindings x, out0.. and params, the type ACC, `fn identity()`, `fn combine(a, b)`,
+// `fn load(element, index, first element of the output) -> ACC` and `fn store(at, a)`, which finishes a by params.divisor.
 // Error: a thread reduces blocks of BLOCK serially and combines the blocks; threads are combined as a tree.
 struct Params {
   outputs: u32,
@@ -13,18 +15,16 @@ struct Params {
   parts: u32,
   partSize: u32,
   offset: u32,
-  scale: f32,
+  divisor: f32,
   keptSizes: vec4<u32>,
   keptStrides: vec4<u32>,
   otherSizes: vec4<u32>,
   otherStrides: vec4<u32>,
+  otherIndices: vec4<u32>,
+  runIndex: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> out: array<f32>;
-@group(0) @binding(2) var<uniform> params: Params;
-
-var<workgroup> partial: array<f32, WG>;
+var<workgroup> partial: array<ACC, WG>;
 
 fn locate(i: u32, sizes: vec4<u32>, strides: vec4<u32>) -> u32 {
   let a = i / sizes.w;
@@ -42,10 +42,13 @@ fn main(
   let task = group.y * groups.x + group.x;
   let o = task / params.chunks;
   let chunk = task % params.chunks;
+  let other = chunk / params.parts;
   let start = (chunk % params.parts) * params.partSize;
   let end = min(start + params.partSize, params.run);
-  let base = params.offset + locate(o, params.keptSizes, params.keptStrides)
-    + locate(chunk / params.parts, params.otherSizes, params.otherStrides);
+  let origin = params.offset + locate(o, params.keptSizes, params.keptStrides);
+  let base = origin + locate(other, params.otherSizes, params.otherStrides);
+  let index = locate(other, params.otherSizes, params.otherIndices);
+  let pivot = x[origin];
 
   var total = identity();
   if (o < params.outputs) {
@@ -54,7 +57,7 @@ fn main(
       for (var k = 0u; k < BLOCK; k++) {
         let r = first + k * WG;
         if (r < end) {
-          block = combine(block, x[base + r * params.runStride]);
+          block = combine(block, load(x[base + r * params.runStride], index + r * params.runIndex, pivot));
         }
       }
       total = combine(total, block);
@@ -68,6 +71,6 @@ fn main(
     }
   }
   if (thread == 0u && o < params.outputs) {
-    out[task] = partial[0] * params.scale;
+    store(task, partial[0]);
   }
 }

@@ -1,6 +1,7 @@
 // expand and sum: each is the other's gradient, which is why they share a file. Also sumTo, which undoes broadcasting.
-import { define, type Op, type ViewOp } from '../autograd/op.ts';
+import { define, type ViewOp } from '../autograd/op.ts';
 import { apply, applyView } from '../autograd/tape.ts';
+import { FLOATS, isFloat } from '../tensor/dtype.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import {
   broadcastShapes,
@@ -13,7 +14,7 @@ import {
 } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { reshape } from './movement.ts';
-import { isReducible, planReduction, type ReduceAttrs, type Reduction, reducedShape, reduceOnCpu } from './reduce.ts';
+import { type Reduction, reducedShape, reductionRow } from './reduce.ts';
 
 const expandOp: ViewOp<{ shape: Shape }> = define({
   name: 'expand',
@@ -34,12 +35,14 @@ export function expand(x: Tensor, shape: Shape): Tensor {
   return applyView(expandOp, x, { shape: shape.map((n, i) => (n === -1 && i >= lead ? x.shape[i - lead] : n)) });
 }
 
+/** A sum of floats has their dtype; whole numbers and bools add up to int32. */
 export const addition: Reduction = {
   name: 'sum',
+  dtypes: [...FLOATS, 'int32', 'bool'],
+  out: (dtype) => [isFloat(dtype) ? dtype : 'int32'],
   cpu: (values) => pairwiseSum(values, 0, values.length),
-  wgsl: `fn identity() -> f32 { return 0.0; }
-fn combine(a: f32, b: f32) -> f32 { return a + b; }
-`,
+  identity: 'ACC()',
+  combine: 'a + b',
 };
 
 function pairwiseSum(values: Float64Array, from: number, to: number): number {
@@ -52,21 +55,6 @@ function pairwiseSum(values: Float64Array, from: number, to: number): number {
   return pairwiseSum(values, from, middle) + pairwiseSum(values, middle, to);
 }
 
-/** The common row of reductions that give one float per output. */
-export function reductionRow(reduction: Reduction, vjp: Op<ReduceAttrs>['vjp']): Op<ReduceAttrs> {
-  return define({
-    name: reduction.name,
-    outputs: ([x], attrs) => {
-      if (x.dtype !== 'float32') throw new ShapeError(`${reduction.name}: expected dtype float32, got ${x.dtype}`);
-      return [{ shape: reducedShape(x.shape, attrs), dtype: x.dtype }];
-    },
-    strided: ([x], attrs) => [isReducible(x, attrs)],
-    cpu: ([x], [out], attrs) => reduceOnCpu(reduction, x, out, attrs),
-    plan: ([x], _outputs, attrs, gpu) => planReduction(reduction, x, attrs, gpu),
-    vjp,
-  });
-}
-
 /** A gradient of a reduction's output with the reduced dims back, expanded to the input's shape. */
 export function expandBack(g: Tensor, shape: Shape, dims: number[]): Tensor {
   return expand(reshape(g, reducedShape(shape, { dims, keepdim: true })), shape);
@@ -74,7 +62,10 @@ export function expandBack(g: Tensor, shape: Shape, dims: number[]): Tensor {
 
 const sumOp = reductionRow(addition, ([g], { inputs: [x], attrs }) => [expandBack(g!, x.shape, attrs.dims)]);
 
-/** Sum over `dims` (default: all). Pairwise on the CPU, blocked and tree-shaped on the GPU. */
+/**
+ * Sum over `dims` (default: all); int32 for int32 and bool. Pairwise on the CPU, blocked and tree-shaped on the GPU, in
+ * float32 for float16, too.
+ */
 export function sum(x: Tensor, dims?: number | readonly number[], keepdim = false): Tensor {
   return apply(sumOp, [x], { dims: normalizeDims('sum', dims, x.rank), keepdim })[0];
 }

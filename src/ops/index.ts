@@ -75,16 +75,20 @@ export {
   trunc,
   where,
 } from './elementwise.ts';
+export { amax, amin, argmax, argmin, max, min } from './extrema.ts';
 export { crossEntropy } from './loss.ts';
 export { linear, matmul } from './matmul.ts';
 export { adaptiveMaxPool1d, adaptiveMaxPool2d, globalMaxPool2d, maxPool1d, maxPool2d } from './max-pool.ts';
 export { flatten, permute, reshape, squeeze, transpose, unsqueeze } from './movement.ts';
+export { maxout } from './maxout.ts';
 export { batchNorm } from './norm.ts';
 export { groupNorm, instanceNorm, layerNorm, rmsNorm } from './normalize.ts';
 export { pad } from './pad.ts';
 export { alphaDropout, dropout, dropout2d } from './random.ts';
 export { flip, repeatInterleave, roll, tile } from './rearrange.ts';
-export { max, mean } from './reduction.ts';
+export { all, any, countNonzero, mean, prod } from './reduction.ts';
 export { bernoulli } from './sampling.ts';
+export { cumprod, cumsum } from './scan.ts';
 export { chunk, narrow, select, slice, split, unbind } from './slice.ts';
 export { logSoftmax, softmax } from './softmax.ts';
+export { logsumexp, norm, std, variance as var } from './statistics.ts';

@@ -6,6 +6,7 @@ import { define, type Op } from '../autograd/op.ts';
 import { apply } from '../autograd/tape.ts';
 import { elementCount } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { amax } from './extrema.ts';
 import { ceilDiv, grid } from './launch.ts';
 import {
   adaptiveWindows,
@@ -20,7 +21,6 @@ import {
   slidingWindows,
   type Windows,
 } from './pool.ts';
-import { max } from './reduction.ts';
 import type { Pair } from './window.ts';
 
 /**
@@ -181,5 +181,5 @@ export function adaptiveMaxPool1d(
  */
 export function globalMaxPool2d(x: Tensor): Tensor {
   checkImages('globalMaxPool2d', x, 2);
-  return max(x, [-2, -1], true);
+  return amax(x, [-2, -1], true);
 }

@@ -1,32 +1,103 @@
-// The reduction family: how sum, mean, max and their like are planned over any dims, on one or two levels.
+// The reduction family: a row is an accumulator, and this file plans it over any dims, on as many levels as it takes.
 import columns from '../../shaders/reduceColumns.wgsl';
 import rows from '../../shaders/reduceRows.wgsl';
+import { define, type Op } from '../autograd/op.ts';
 import type { CpuArray, Dispatch, GpuTraits, Param, Plan, Slot } from '../tensor/backend.ts';
+import { type DType, FLOATS, WGSL_TYPE } from '../tensor/dtype.ts';
+import { ShapeError } from '../tensor/errors.ts';
 import { gather } from '../tensor/gather.ts';
-import { collapse, contiguousLayout, elementCount, type Layout, type Shape } from '../tensor/shape.ts';
+import {
+  collapse,
+  contiguousLayout,
+  contiguousStrides,
+  elementCount,
+  type Layout,
+  type Shape,
+} from '../tensor/shape.ts';
+import { type Accumulator, accumulatorLines, bindings, enabling, wordsOf } from './accumulator.ts';
 import { ceilDiv, constants, grid, threads } from './launch.ts';
 
 /** Which dims go; sorted and not negative. */
 export interface ReduceAttrs {
   dims: number[];
   keepdim: boolean;
+  /** What variances subtract from the count. */
+  correction?: number;
 }
 
-/** A reduction: its float64 form over all values of one output, and its WGSL lines. */
-export interface Reduction {
+/**
+ * A reduction: its float64 form over all values of one output, and its accumulator. `load` may use, beside the value, its
+ * `index` among the reduced elements in row-major order, and `pivot`, the first of them; `finish` may use `divisor`.
+ */
+export interface Reduction extends Accumulator {
   name: string;
-  cpu: (values: Float64Array) => number;
-  /** Lines that declare `fn identity() -> f32` and `fn combine(a: f32, b: f32) -> f32`. */
-  wgsl: string;
-  /** Factor on the result, from the number of reduced elements. Default 1. */
-  scale?: (count: number) => number;
+  /** Dtypes that it takes. Default: floats. */
+  dtypes?: DType[];
+  /** Dtypes of the outputs for that of the input. Default: one output, of the same. */
+  out?: (dtype: DType) => DType[];
+  /** What the outputs are, one number each. */
+  cpu: (values: Float64Array, divisor: number) => number | number[];
+  /** Which of the values the output follows, where it follows one. */
+  winner?: (values: Float64Array) => number;
+  /** A number for `finish`, from the count of reduced elements. Default: the count. */
+  divisor?: (count: number, attrs: ReduceAttrs) => number;
 }
 
-const BLOCK = 16;
+/**
+ * Accumulators that a thread combines before they join the rest: short sums have small errors. Drivers unroll the loop
+ * over them, and take their time where combining takes several words.
+ */
+const BLOCK = { word: 16, struct: 4 };
 /** Elements that one workgroup (by rows) or one thread (by columns) reduces before the work is split further. */
 const CHUNK = { rows: 4096, columns: 256 };
 /** Outputs from which on a thread for each keeps a device busy. */
 const MANY = 64;
+
+/** Makes the op of a reduction. */
+export function reductionRow(reduction: Reduction, vjp: Op<ReduceAttrs>['vjp']): Op<ReduceAttrs> {
+  const { name, dtypes = FLOATS, out = (dtype: DType) => [dtype], winner } = reduction;
+  return define({
+    name,
+    outputs: ([x], attrs) => {
+      if (!dtypes.includes(x.dtype)) {
+        throw new ShapeError(`${name}: expected dtype ${dtypes.join(' or ')}, got ${x.dtype}`);
+      }
+      return out(x.dtype).map((dtype) => ({ shape: reducedShape(x.shape, attrs), dtype }));
+    },
+    strided: ([x], attrs) => [isReducible(x, attrs)],
+    cpu: ([x], outputs, attrs) =>
+      eachOutput(x, attrs, (values, o, divisor) => {
+        [reduction.cpu(values, divisor)].flat().forEach((v, k) => {
+          outputs[k].data[o] = v;
+        });
+      }),
+    winners:
+      winner &&
+      (([x], [{ data }], attrs) => {
+        const places = new Int32Array(data.length);
+        eachOutput(x, attrs, (values, o) => {
+          places[o] = winner(values);
+        });
+        return places;
+      }),
+    plan: ([x], _outputs, attrs, gpu) => planReduction(reduction, x, attrs, gpu),
+    vjp,
+  });
+
+  function eachOutput(
+    x: CpuArray,
+    attrs: ReduceAttrs,
+    visit: (values: Float64Array, o: number, divisor: number) => void,
+  ): void {
+    const { kept, gone } = split(contiguousLayout(x.shape), attrs.dims);
+    const count = elementCount(gone.shape);
+    const divisor = reduction.divisor?.(count, attrs) ?? count;
+    const shape = [...kept.shape, ...gone.shape];
+    const all = new Float64Array(gather(x.data, { shape, strides: [...kept.strides, ...gone.strides], offset: 0 }));
+    const outputs = elementCount(kept.shape);
+    for (let o = 0; o < outputs; o++) visit(all.subarray(o * count, (o + 1) * count), o, divisor);
+  }
+}
 
 export function reducedShape(shape: Shape, { dims, keepdim }: ReduceAttrs): number[] {
   return keepdim ? shape.map((n, i) => (dims.includes(i) ? 1 : n)) : shape.filter((_, i) => !dims.includes(i));
@@ -42,103 +113,125 @@ function split({ shape, strides }: Layout, dims: number[]) {
   };
 }
 
-export function reduceOnCpu(reduction: Reduction, x: CpuArray, out: CpuArray, attrs: ReduceAttrs): void {
-  const { kept, gone } = split(contiguousLayout(x.shape), attrs.dims);
-  const count = elementCount(gone.shape);
-  const values = gather(x.data, {
-    shape: [...kept.shape, ...gone.shape],
-    strides: [...kept.strides, ...gone.strides],
-    offset: 0,
-  });
-  for (let o = 0; o < out.data.length; o++) {
-    out.data[o] = reduction.cpu(Float64Array.from(values.subarray(o * count, (o + 1) * count)));
-  }
-}
-
 /** Sizes and strides of collapsed dims. */
 interface Dims {
   sizes: number[];
   steps: number[];
 }
 
-const MAX_DIMS = 4;
+/** Collapsed dims that the shaders walk: four that are kept, four that go. */
+export const MAX_DIMS = 4;
 
 function collapsed(shape: Shape, strides: readonly number[]): Dims {
   const { sizes, strides: steps } = collapse(shape, strides);
   return { sizes, steps: steps[0] };
 }
 
-/** Padded in front with size 1, to what the shaders take. */
-const four = ({ sizes, steps }: Dims): number[] => {
-  const pad = MAX_DIMS - sizes.length;
-  return [...Array(pad).fill(1), ...sizes, ...Array(pad).fill(0), ...steps];
-};
+/** Padded in front to what the shaders take. */
+export const four = (list: readonly number[], padding: number): number[] => [
+  ...Array(MAX_DIMS - list.length).fill(padding),
+  ...list,
+];
 
-/** Whether the shaders can walk x at its strides; always so for contiguous tensors up to rank 6. */
+/** Whether the shaders can walk x at its strides; always so for contiguous tensors. */
 export function isReducible(x: Layout, { dims }: ReduceAttrs): boolean {
   const { kept, gone } = split(x, dims);
   return [kept, gone].every(({ shape, strides }) => collapsed(shape, strides).sizes.length <= MAX_DIMS);
 }
 
-/** Plans out = reduction of x over attrs.dims, on as many levels as the size asks for. */
-export function planReduction(reduction: Reduction, x: Layout, attrs: ReduceAttrs, gpu: GpuTraits): Plan {
+/** Plans out = reduction of x over attrs.dims, on as many levels as the size asks for. x is of float32 unless it says. */
+export function planReduction(
+  reduction: Reduction,
+  x: Layout & { dtype?: DType },
+  attrs: ReduceAttrs,
+  gpu: GpuTraits,
+): Plan {
   const { kept, gone } = split(x, attrs.dims);
-  const outputs = elementCount(kept.shape);
+  if (elementCount(kept.shape) === 0) return { dispatches: [] };
   const count = elementCount(gone.shape);
-  return outputs === 0 ? { dispatches: [] } : planLevels(reduction, gpu, x, kept, gone, reduction.scale?.(count) ?? 1);
+  const divisor = reduction.divisor?.(count, attrs) ?? count;
+  return planLevels({ reduction, gpu, dtype: x.dtype ?? 'float32', divisor }, x.offset, kept, gone, true);
 }
 
 type Part = Pick<Layout, 'shape' | 'strides'>;
 
-function planLevels(
-  reduction: Reduction,
-  gpu: GpuTraits,
-  { offset }: Pick<Layout, 'offset'>,
-  kept: Part,
-  gone: Part,
-  scale: number,
-): Plan {
+/** What all levels have in common. */
+interface Job {
+  reduction: Reduction;
+  gpu: GpuTraits;
+  dtype: DType;
+  divisor: number;
+}
+
+/** Reduces elements of x on the first level, and partial results, which are ACCs, on those behind it. */
+function planLevels(job: Job, offset: number, kept: Part, gone: Part, first: boolean): Plan {
+  const { reduction, gpu, divisor } = job;
   const outputs = elementCount(kept.shape);
   const count = elementCount(gone.shape);
   // Over nothing there is one run of length 0, whatever the other dims are.
   const others = count === 0 ? { sizes: [0], steps: [0] } : collapsed(gone.shape, gone.strides);
+  // How far apart neighbours along each dim are in the row-major order of the reduced elements.
+  const indices = contiguousStrides(others.sizes);
   const longest = others.sizes.indexOf(Math.max(...others.sizes));
   const [run = count] = others.sizes.splice(longest, 1);
   const [runStride = 0] = others.steps.splice(longest, 1);
+  const [runIndex = 0] = indices.splice(longest, 1);
   // A thread per output pays where there are many outputs and the reduced elements are few or far apart.
   const byColumns = outputs >= MANY && (runStride !== 1 || count < MANY);
   const WG = threads(gpu);
   const parts = Math.max(1, ceilDiv(run, byColumns ? CHUNK.columns : CHUNK.rows));
   const chunks = parts * Math.max(1, elementCount(others.sizes));
+  const rest = collapsed(kept.shape, kept.strides);
   const params: Param[] = [
     ...[outputs, chunks, run, runStride, parts, ceilDiv(run, parts), offset],
-    { f32: chunks === 1 ? scale : 1 },
-    ...four(collapsed(kept.shape, kept.strides)),
-    ...four(others),
+    { f32: divisor },
+    ...[...four(rest.sizes, 1), ...four(rest.steps, 0)],
+    ...[...four(others.sizes, 1), ...four(others.steps, 0), ...four(indices, 0)],
+    runIndex,
   ];
   const level: Dispatch = {
     shader: {
       file: byColumns ? 'reduceColumns.wgsl' : 'reduceRows.wgsl',
       source: byColumns ? columns : rows,
-      preamble: constants({ WG, BLOCK }) + reduction.wgsl,
+      preamble:
+        program(job, first, chunks === 1) +
+        constants({ WG, BLOCK: wordsOf(reduction) > 1 ? BLOCK.struct : BLOCK.word }),
     },
     params,
     workgroups: grid(byColumns ? ceilDiv(outputs * chunks, WG) : outputs * chunks),
   };
   if (chunks === 1) return { dispatches: [level] };
-  // The partials [outputs, chunks] are reduced in turn.
-  const rest = planLevels(
-    reduction,
-    gpu,
-    { offset: 0 },
-    { shape: [outputs], strides: [chunks] },
-    { shape: [chunks], strides: [1] },
-    scale,
+  // The partial results [outputs, chunks] are reduced in turn.
+  const partials = { kept: { shape: [outputs], strides: [chunks] }, gone: { shape: [chunks], strides: [1] } };
+  return chain(
+    { ...level, writes: [{ of: 'temp', index: 0 }] },
+    outputs * chunks * wordsOf(reduction),
+    planLevels(job, 0, partials.kept, partials.gone, false),
   );
-  return chain({ ...level, writes: [{ of: 'temp', index: 0 }] }, outputs * chunks, rest);
 }
 
-/** A dispatch whose result of `size` elements, in temp 0, is the input of a reduction planned by itself. */
+/** Lines that declare the bindings, the accumulator, `load` and `store`. */
+function program({ reduction, dtype }: Job, first: boolean, last: boolean): string {
+  const { out, load = 'ACC(value)', finish = ['a'] } = reduction;
+  const stored = first ? WGSL_TYPE[dtype] : 'ACC';
+  const types = last ? (out?.(dtype) ?? [dtype]).map((d) => WGSL_TYPE[d]) : ['ACC'];
+  const stores = finish.map((expression, k) => `  out${k}[at] = ${types[k]}(${expression});\n`);
+  return `${enabling([stored, ...types])}alias IN = ${stored};
+${accumulatorLines(reduction, dtype)}\
+${bindings(
+  [['x', 'IN']],
+  types.map((type, k) => [`out${k}`, type]),
+)}\
+fn load(stored: IN, index: u32, start: IN) -> ACC {
+${first ? `  let value = VALUE(stored);\n  let pivot = VALUE(start);\n  return ${load};` : '  return stored;'}
+}
+fn store(at: u32, a: ACC) {
+${last ? `  let divisor = params.divisor;\n${stores.join('')}` : '  out0[at] = a;\n'}\
+}
+`;
+}
+
+/** A dispatch whose result, `size` words in temp 0, is the input of a reduction planned by itself. */
 export function chain(first: Dispatch, size: number, rest: Plan): Plan {
   const shift = (slot: Slot): Slot => (slot.of === 'temp' ? { of: 'temp', index: slot.index + 1 } : slot);
   const dispatches = rest.dispatches.map((dispatch) => ({

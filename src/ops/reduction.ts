@@ -1,49 +1,107 @@
-// Reductions above elementwise ops: mean and max over any dims.
+// Reductions of numbers and of truth over any dims: mean, prod, any, all, countNonzero. sum is in broadcast.ts.
+import type { Op } from '../autograd/op.ts';
 import { apply } from '../autograd/tape.ts';
-import { ShapeError } from '../tensor/errors.ts';
-import { format, normalizeDims } from '../tensor/shape.ts';
+import { type DType, FLOATS } from '../tensor/dtype.ts';
+import { elementCount, normalizeDims, type Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { addition, expandBack, reductionRow, sum } from './broadcast.ts';
-import { cast, div, eq, mul } from './elementwise.ts';
+import { addition, expandBack } from './broadcast.ts';
+import { mul } from './elementwise.ts';
+import { permute, reshape } from './movement.ts';
+import { type ReduceAttrs, type Reduction, reductionRow } from './reduce.ts';
+import { productsBefore } from './scan.ts';
 
-const meanOp = reductionRow(
-  {
-    ...addition,
-    name: 'mean',
-    cpu: (values) => addition.cpu(values) / values.length,
-    scale: (count) => 1 / count,
-  },
-  ([g], { inputs: [x], outputs: [out], attrs }) => [expandBack(mul(g!, out.size / x.size), x.shape, attrs.dims)],
+/** Some dims, or all where none are given. */
+export type DimsLike = number | readonly number[];
+
+/** The function of an op over any dims. */
+const over =
+  (op: Op<ReduceAttrs>) =>
+  (x: Tensor, dims?: DimsLike, keepdim = false): Tensor =>
+    apply(op, [x], { dims: normalizeDims(op.name, dims, x.rank), keepdim })[0];
+
+/** Mean over `dims` (default: all), of floats. NaN over no elements. */
+export const mean = over(
+  reductionRow(
+    {
+      ...addition,
+      name: 'mean',
+      dtypes: FLOATS,
+      cpu: (values, count) => (addition.cpu(values, count) as number) / count,
+      finish: ['a / divisor'],
+    },
+    ([g], { inputs: [x], outputs: [out], attrs }) => [expandBack(mul(g!, out.size / x.size), x.shape, attrs.dims)],
+  ),
 );
 
-/** Mean over `dims` (default: all). NaN over no elements. */
-export function mean(x: Tensor, dims?: number | readonly number[], keepdim = false): Tensor {
-  return apply(meanOp, [x], { dims: normalizeDims('mean', dims, x.rank), keepdim })[0];
-}
-
-const maxOp = reductionRow(
-  {
-    name: 'max',
-    cpu: (values) => values.reduce((a, b) => (a > b || Number.isNaN(a) ? a : b), Number.NEGATIVE_INFINITY),
-    // -Infinity by its bits, and by way of a variable: WGSL has no constant for it.
-    wgsl: `var<private> lowest: u32 = 0xff800000u;
-fn identity() -> f32 { return bitcast<f32>(lowest); }
-fn combine(a: f32, b: f32) -> f32 { return select(b, a, a > b || isNan(a)); }
-fn isNan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }
-`,
-  },
-  ([g], { inputs: [x], outputs: [out], attrs }) => {
-    const winners = cast(eq(x, expandBack(out, x.shape, attrs.dims)), 'float32');
-    const count = expandBack(sum(winners, attrs.dims, true), x.shape, attrs.dims);
-    return [mul(expandBack(g!, x.shape, attrs.dims), div(winners, count))];
-  },
+/**
+ * Product over `dims` (default: all); int32 for int32 and bool, 1 over no elements. Its gradient, the product of the other
+ * elements, takes no division: it is right where there are zeros.
+ */
+export const prod = over(
+  reductionRow(
+    {
+      ...addition,
+      name: 'prod',
+      cpu: (values) => values.reduce((a, b) => a * b, 1),
+      identity: 'ACC(1)',
+      combine: 'a * b',
+    },
+    ([g], { inputs: [x], attrs: { dims } }) => [mul(expandBack(g!, x.shape, dims), others(x, dims))],
+  ),
 );
 
-/** Largest element over `dims` (default: all); NaN if there is one. The gradient is shared evenly among ties. */
-export function max(x: Tensor, dims?: number | readonly number[], keepdim = false): Tensor {
-  const gone = normalizeDims('max', dims, x.rank);
-  if (gone.some((d) => x.shape[d] === 0)) {
-    throw new ShapeError(`max: expected at least one element over dims [${gone}], got ${format(x.shape)}`);
-  }
-  return apply(maxOp, [x], { dims: gone, keepdim })[0];
+/** For each element the product of all others over `dims`: of those before it and those behind it. */
+function others(x: Tensor, dims: number[]): Tensor {
+  const kept = x.shape.map((_, d) => d).filter((d) => !dims.includes(d));
+  const order = [...kept, ...dims];
+  const sizes = (list: number[]): Shape => list.map((d) => x.shape[d]);
+  const rows = reshape(permute(x, order), [...sizes(kept), elementCount(sizes(dims))]);
+  const rest = mul(productsBefore(rows, kept.length), productsBefore(rows, kept.length, true));
+  const back = x.shape.map((_, d) => order.indexOf(d));
+  return permute(reshape(rest, sizes(order)), back);
 }
+
+const truth: Pick<Reduction, 'dtypes' | 'out' | 'acc'> = {
+  dtypes: [...FLOATS, 'int32', 'bool'] as DType[],
+  out: () => ['bool'],
+  acc: 'u32',
+};
+/** NaN, like all but 0, is true. */
+const load = 'select(1u, 0u, value == VALUE())';
+
+/** Whether any element over `dims` (default: all) is true or not 0, as bool; false over no elements. */
+export const any = over(
+  reductionRow(
+    {
+      ...truth,
+      ...{ name: 'any', load, identity: '0u', combine: 'a | b' },
+      cpu: (values) => Number(values.some((v) => v !== 0)),
+    },
+    null,
+  ),
+);
+
+/** Whether all elements over `dims` (default: all) are true or not 0, as bool; true over no elements. */
+export const all = over(
+  reductionRow(
+    {
+      ...truth,
+      ...{ name: 'all', load, identity: '1u', combine: 'a & b' },
+      cpu: (values) => Number(values.every((v) => v !== 0)),
+    },
+    null,
+  ),
+);
+
+/** How many elements over `dims` (default: all) are true or not 0, as int32. */
+export const countNonzero = over(
+  reductionRow(
+    {
+      ...truth,
+      ...{ name: 'countNonzero', load, identity: '0u', combine: 'a + b' },
+      out: () => ['int32'],
+      cpu: (values) => values.reduce((n, v) => n + Number(v !== 0), 0),
+    },
+    null,
+  ),
+);

@@ -10,9 +10,10 @@ import {
 } from '../../ops/average-pool.ts';
 import { expand } from '../../ops/broadcast.ts';
 import { neg } from '../../ops/elementwise.ts';
+import { amax } from '../../ops/extrema.ts';
 import { permute, transpose } from '../../ops/movement.ts';
 import type { OutputSize } from '../../ops/pool.ts';
-import { max, mean } from '../../ops/reduction.ts';
+import { mean } from '../../ops/reduction.ts';
 import { tensor } from '../../tensor/creation.ts';
 import type { Shape } from '../../tensor/shape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
@@ -195,7 +196,7 @@ const others: Case[] = [
 ];
 
 /** The largest and the smallest of each over the first dim: one image that is left out shows. */
-const extremes = (xs: Tensor[]) => xs.flatMap((x) => [max(x, 0), neg(max(neg(x), 0))]);
+const extremes = (xs: Tensor[]) => xs.flatMap((x) => [amax(x, 0), neg(amax(neg(x), 0))]);
 
 /** Images so many that the kernel needs more workgroups than one dimension holds. As all are alike, so are their extremes. */
 const many: Case[] = [

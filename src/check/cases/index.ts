@@ -9,6 +9,7 @@ import { cases as convForms } from './conv-forms.ts';
 import { cases as diagonal } from './diagonal.ts';
 import { cases as einsum } from './einsum.ts';
 import { cases as elementwise } from './elementwise.ts';
+import { cases as extrema } from './extrema.ts';
 import { cases as join } from './join.ts';
 import { cases as layout } from './layout.ts';
 import { cases as loss } from './loss.ts';
@@ -22,8 +23,10 @@ import { cases as random } from './random.ts';
 import { cases as rearrange } from './rearrange.ts';
 import { cases as rectifier } from './rectifier.ts';
 import { cases as reduction } from './reduction.ts';
+import { cases as scan } from './scan.ts';
 import { cases as slice } from './slice.ts';
 import { cases as softmax } from './softmax.ts';
+import { cases as statistics } from './statistics.ts';
 import { cases as transcendental } from './transcendental.ts';
 import { cases as update } from './update.ts';
 
@@ -35,6 +38,8 @@ export const cases: Case[] = [
   ...activation,
   ...rectifier,
   ...reduction,
+  ...extrema,
+  ...statistics,
   ...movement,
   ...slice,
   ...matmul,
@@ -54,4 +59,5 @@ export const cases: Case[] = [
   ...join,
   ...pad,
   ...rearrange,
+  ...scan,
 ];

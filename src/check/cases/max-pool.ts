@@ -2,6 +2,7 @@
 import { grad } from '../../autograd/tape.ts';
 import { expand } from '../../ops/broadcast.ts';
 import { neg } from '../../ops/elementwise.ts';
+import { amax } from '../../ops/extrema.ts';
 import {
   adaptiveMaxPool1d,
   adaptiveMaxPool2d,
@@ -12,7 +13,6 @@ import {
 } from '../../ops/max-pool.ts';
 import { permute, transpose } from '../../ops/movement.ts';
 import type { OutputSize } from '../../ops/pool.ts';
-import { max } from '../../ops/reduction.ts';
 import { tensor } from '../../tensor/creation.ts';
 import type { Shape } from '../../tensor/shape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
@@ -218,13 +218,13 @@ const values: Case[] = [
     title: 'global pooling, a large plane without a batch',
     inputs: [apart([2, 83, 101])],
     run: globalMaxPool2d,
-    reference: (x) => max(x, [1, 2], true),
+    reference: (x) => amax(x, [1, 2], true),
     gradients: 'compare',
   },
 ];
 
 /** The largest and the smallest of each over the first dim: one image that is left out shows. */
-const extremes = (xs: Tensor[]) => xs.flatMap((x) => [max(x, 0), neg(max(neg(x), 0))]);
+const extremes = (xs: Tensor[]) => xs.flatMap((x) => [amax(x, 0), neg(amax(neg(x), 0))]);
 
 /** Images so many that each kernel needs more workgroups than one dimension holds. As all are alike, so are their extremes. */
 const many: Case[] = [

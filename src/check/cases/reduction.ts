@@ -1,137 +1,153 @@
-// Cases of sum, mean and max: by rows and by columns of memory, on one level and on two.
+// Cases of sum, mean, prod, any, all and countNonzero.
 import { expand, sum } from '../../ops/broadcast.ts';
-import { permute, transpose } from '../../ops/movement.ts';
-import { max, mean } from '../../ops/reduction.ts';
-import type { Shape } from '../../tensor/shape.ts';
+import { add, cast, contiguous, mul } from '../../ops/elementwise.ts';
+import { permute } from '../../ops/movement.ts';
+import { all, any, countNonzero, mean, prod } from '../../ops/reduction.ts';
+import { elementCount, type Shape } from '../../tensor/shape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
-import { type Case, family, refusal } from '../case.ts';
-import { apart, between, crowd, given, type Input, normal, whole } from '../values.ts';
-
-type Reduce = (x: Tensor, dims?: number | readonly number[], keepdim?: boolean) => Tensor;
-
-/** Shapes and dims, from one element to three kept and three reduced dims that do not merge. */
-const layouts: [title: string, shape: Shape, dims?: number | number[]][] = [
-  ['rank 0', []],
-  ['one element', [1, 1], 1],
-  ['all of a vector', [17]],
-  ['rows', [5, 37], 1],
-  ['columns', [37, 5], 0],
-  ['many short rows', [67, 3], 1],
-  ['many columns', [7, 67], 0],
-  ['the middle', [3, 5, 4], 1],
-  ['a negative dim', [3, 5], -2],
-  ['outer and inner', [3, 5, 4], [0, 2]],
-  ['every other of 6 dims', [2, 3, 2, 3, 2, 3], [0, 2, 4]],
-  ['the others of 6 dims', [2, 3, 2, 3, 2, 3], [1, 3, 5]],
-  ['every other of 8 dims', [2, 3, 2, 2, 3, 2, 2, 2], [1, 3, 5, 7]],
-];
-
-const reduction = (op: string, run: Reduce, domain: (shape: Shape) => Input): Case[] => [
-  ...layouts.map(([title, shape, dims]): Case => ({ op, title, inputs: [domain(shape)], run: (x) => run(x, dims) })),
-  { op, title: 'dims kept', inputs: [domain([3, 5, 2])], run: (x) => run(x, [0, 2], true) },
-  { op, title: 'a transposed matrix', inputs: [domain([5, 7])], run: (x) => run(transpose(x), 0) },
-  {
-    op,
-    title: 'all of 6 dims, reversed',
-    inputs: [domain([2, 3, 2, 3, 2, 3])],
-    run: (x) => run(permute(x, [5, 4, 3, 2, 1, 0])),
-  },
-  {
-    op,
-    title: 'some of 6 dims, reversed',
-    inputs: [domain([2, 3, 2, 3, 2, 3])],
-    run: (x) => run(permute(x, [5, 4, 3, 2, 1, 0]), [0, 1, 2, 3]),
-  },
-  { op, title: 'an expanded row', inputs: [domain([1, 7])], run: (x) => run(expand(x, [5, 7]), 1) },
-  {
-    op,
-    title: 'a window at an offset',
-    inputs: [domain([90])],
-    run: (x) => run(x.alias('window', { shape: [4, 5], strides: [1, 4], offset: 67 }), 1),
-    gradients: 'none',
-  },
-  { op, title: 'rows on two levels', inputs: [domain([2, 4099])], run: (x) => run(x, 1), gradients: 'compare' },
-  { op, title: 'columns on two levels', inputs: [domain([263, 65])], run: (x) => run(x, 0), gradients: 'compare' },
-  {
-    op,
-    title: 'NaN and infinities',
-    inputs: [given([1, Number.NaN, 3, 2, Number.POSITIVE_INFINITY, 4, Number.NEGATIVE_INFINITY, 5, 6], [3, 3])],
-    run: (x) => [run(x, 1), run(x, 0), run(x)],
-    gradients: 'none',
-  },
-  refusal(op, 'int32', [whole(0, 9, [3])], (x) => run(x), new RegExp(`${op}: expected dtype float32, got int32`)),
-  refusal(op, 'a dim that is not there', [normal([3])], (x) => run(x, 1), /dim 1 is out of range for rank 1/),
-  refusal(op, 'a dim twice', [normal([3, 2])], (x) => run(x, [1, -1]), /dim given twice/),
-];
-
-/** Sums over nothing are 0, means NaN, which leaves no difference to take. */
-const empty = (op: string, run: Reduce): Case[] => [
-  { op, title: 'over no elements', inputs: [normal([3, 0])], run: (x) => [run(x, 1), run(x)], gradients: 'compare' },
-  {
-    op,
-    title: 'over an empty dim and one that is not',
-    inputs: [normal([0, 2, 3])],
-    run: (x) => run(x, [0, 2]),
-    gradients: 'compare',
-  },
-  { op, title: 'no outputs', inputs: [normal([0, 3])], run: (x) => run(x, 1) },
-];
+import { type Case, family } from '../case.ts';
+import { between, coins, crowd, given, givenWhole, nonzero, normal, whole } from '../values.ts';
+import { empty, floatsOnly, half, halves, type Reduce, reduction, special, wholes } from './reduction-layouts.ts';
 
 const MILLION: Shape = [1_000_003];
+const SIDE = 4096;
 
-const sums: Case[] = [
+/** 2^24 elements, of which the rows are all the same: the reference needs one. */
+const square = (x: Tensor): Tensor => contiguous(expand(x, [SIDE, SIDE]));
+
+const enormous: Omit<Case, 'large' | 'gradients'>[] = [
+  { op: 'sum', title: 'a million elements', inputs: [between(0, 1, MILLION)], run: (x) => sum(x) },
   {
     op: 'sum',
-    title: 'a million elements',
-    large: true,
-    inputs: [between(0, 1, MILLION)],
-    run: (x) => sum(x),
-    gradients: 'none',
+    title: '2^24 uniform numbers',
+    inputs: [between(0, 1, [SIDE])],
+    run: (x) => sum(square(x)),
+    reference: (x) => mul(sum(x), SIDE),
+  },
+  {
+    op: 'sum',
+    title: '2^24 normal numbers about 1',
+    inputs: [normal([SIDE])],
+    run: (x) => sum(square(add(x, 1))),
+    reference: (x) => mul(sum(add(x, 1)), SIDE),
+  },
+  {
+    op: 'mean',
+    title: '2^24 uniform numbers',
+    inputs: [between(0, 1, [SIDE])],
+    run: (x) => mean(square(x)),
+    reference: (x) => mean(x),
+  },
+  {
+    op: 'mean',
+    title: '2^24 normal numbers about 1, the other way round',
+    inputs: [normal([SIDE])],
+    run: (x) => mean(permute(square(add(x, 1)), [1, 0])),
+    reference: (x) => mean(add(x, 1)),
   },
   {
     op: 'sum',
     title: 'rows, more workgroups than one dimension holds',
-    large: true,
     inputs: [normal([1, 17])],
     run: (x) => sum(expand(x, [65_537, 17]), 1),
-    gradients: 'none',
   },
   {
     op: 'sum',
     title: 'columns, more workgroups than one dimension holds',
-    large: true,
     inputs: [normal([2, 1])],
     run: (x) => mean(sum(expand(x, [2, crowd(x)]), 0)),
     reference: (x) => sum(x),
-    gradients: 'none',
   },
 ];
 
-const maxima: Case[] = [
+const long = enormous.map((item): Case => ({ ...item, large: true, gradients: 'none' }));
+
+const float16: Case[] = [
+  halves('sum', 'float16', [normal([5, 37])], (x) => [sum(half(x), 1), sum(half(x), 0), sum(half(x))]),
+  halves('sum', 'float16 on two levels', [between(0, 1, [4099])], (x) => sum(half(x)), { gradients: 'compare' }),
+  halves('sum', 'many columns of float16', [normal([7, 67])], (x) => sum(half(x), 0)),
+  halves(
+    'sum',
+    'float16 beyond its whole numbers',
+    [between(0.9, 1.1, [5000])],
+    (x) => sum(half(x)),
+    // One after the other in halves they would stop at 2048.
+    { gradients: 'none' },
+  ),
+  halves('mean', 'float16', [normal([5, 37])], (x) => mean(half(x), 1)),
+  halves('prod', 'float16', [nonzero([5, 7])], (x) => prod(half(x), 1)),
+  // What broadcasting has for a gradient is a sum of halves.
+  halves('add', 'float16, broadcast', [normal([4, 1]), normal([6])], (x, y) => add(half(x), half(y))),
+  halves('mul', 'float16, broadcast', [normal([3, 1, 5]), normal([4, 1])], (x, y) => mul(half(x), half(y))),
+  ...[any, all, countNonzero].map((run, i) =>
+    halves(['any', 'all', 'countNonzero'][i], 'float16', [whole(0, 2, [5, 3])], (x) => run(half(x), 1), {
+      gradients: 'none',
+    }),
+  ),
+];
+
+/** Products of the others where one factor is 0, where two are, and where none is. */
+const zeros = given([2, 0, 3, 4, 0, 5, 0, 6, 1, 2, 3, 4], [3, 4]);
+
+/** Whole numbers whose products stay within 2^31: -1, 1 and a few 3. */
+const signs = (shape: Shape) =>
+  givenWhole(
+    Array.from({ length: elementCount(shape) }, (_, i) => (i % 577 === 5 ? 3 : i % 7 === 3 ? -1 : 1)),
+    shape,
+  );
+
+const products: Case[] = [
+  { op: 'prod', title: 'zeros among the factors', inputs: [zeros], run: (x) => prod(x, 1) },
+  { op: 'prod', title: 'zeros over columns', inputs: [zeros], run: (x) => prod(x, 0) },
   {
-    op: 'max',
-    title: 'ties',
-    inputs: [given([1, 3, 3, 2, 2, 2], [2, 3])],
-    run: (x) => max(x, 1),
-    gradients: 'compare',
+    op: 'prod',
+    title: 'a single zero over several dims',
+    inputs: [given([2, 0, 3, 4], [2, 1, 2])],
+    run: (x) => prod(x),
   },
-  {
-    op: 'max',
-    title: 'a million elements',
-    large: true,
-    inputs: [between(-2, -1, MILLION)],
-    run: (x) => max(x),
-    gradients: 'none',
-  },
-  refusal('max', 'no elements', [normal([3, 0])], (x) => max(x, 1), /max: expected at least one element/),
+];
+
+/** Rows of nothing true, of all true, of one that is or is not, first or last; NaN is true. */
+const truths = given(
+  [0, 0, -0, 1, -2, 0.5, 0, 0, 3, 0, 5, 6, 7, 8, 0, Number.NaN, 1, Number.NEGATIVE_INFINITY, 0, Number.NaN, 0],
+  [7, 3],
+);
+
+/** One element that differs from all others, at both sides of a chunk's end, in the last one, and nowhere. */
+const needle = (value: number, hay: number) =>
+  given(
+    [2049, 2050, 4098, 9999].flatMap((at) => Array.from({ length: 4099 }, (_, i) => (i === at ? value : hay))),
+    [4, 4099],
+  );
+
+const logic = (op: string, run: Reduce, value: number, hay: number): Case[] => [
+  ...reduction(op, run, (shape) => whole(0, 2, shape), { gradients: 'none' }),
+  ...wholes(op, run, (shape) => whole(-1, 2, shape)),
+  { op, title: 'floats, NaN among them', inputs: [truths], run: (x) => run(x, 1), gradients: 'none' },
+  { op, title: 'one of many', inputs: [needle(value, hay)], run: (x) => run(x, 1), gradients: 'none' },
+  { op, title: 'one of many columns', inputs: [needle(value, hay)], run: (x) => run(x, 0), gradients: 'none' },
+  { op, title: 'bools of a comparison', inputs: [coins([9])], run: (x) => run(cast(x, 'bool')), gradients: 'none' },
+  ...empty(op, run, 'none'),
 ];
 
 export const cases = family({ forward: 1e-6, gradient: 1e-6 }, [
   ...reduction('sum', sum, normal),
+  special('sum', sum),
   ...empty('sum', sum),
-  ...sums,
+  ...wholes('sum', sum),
   ...reduction('mean', mean, normal),
+  special('mean', mean),
   ...empty('mean', mean),
-  ...reduction('max', max, apart),
-  ...maxima,
+  ...floatsOnly('mean', mean),
+  // Thousands of factors near 1: every one of them rounds.
+  ...reduction('prod', prod, (shape) => between(0.98, 1.02, shape), { tolerance: { forward: 1e-5, gradient: 1e-5 } }),
+  special('prod', prod),
+  ...empty('prod', prod),
+  ...wholes('prod', prod, signs),
+  ...products,
+  ...logic('any', any, 1, 0),
+  ...logic('all', all, 0, 1),
+  ...logic('countNonzero', countNonzero, 1, 0),
+  ...float16,
+  ...long,
 ]);

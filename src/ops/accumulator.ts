@@ -1,0 +1,65 @@
+// Accumulators in WGSL: what reductions and scans keep of the elements they have seen, and how two of them join.
+import { type DType, isFloat } from '../tensor/dtype.ts';
+
+/**
+ * A monoid as WGSL expressions. VALUE is the type in which elements are computed, f32 for floats and i32 for the others;
+ * there are `lowest()`, `highest()` and `isNan(v)` of it, and `isFinite(v)` of f32. ACC is the type of an accumulator.
+ */
+export interface Accumulator {
+  /** The type of ACC, or the fields of a struct, one word each. Default: VALUE. */
+  acc?: string | string[];
+  /** An ACC of one element, from `value` and what else the family offers. Default: the value itself. */
+  load?: string;
+  /** The ACC of no elements. */
+  identity: string;
+  /** The ACC of all elements of the ACCs a and b. */
+  combine: string;
+  /** What is written to each output, from the ACC a. Default: a itself, to one output. */
+  finish?: string[];
+  /** Functions that the expressions call. */
+  lines?: string;
+}
+
+/** The type in which elements of a dtype are computed. */
+export const valueType = (dtype: DType) => (isFloat(dtype) ? 'f32' : 'i32');
+
+/** Words of memory that an ACC takes. */
+export const wordsOf = ({ acc }: Accumulator) => (Array.isArray(acc) ? acc.length : 1);
+
+/** NaN is told by its bits, since compilers take v != v for false; infinity has no literal in WGSL. */
+const VALUE_LINES = {
+  f32: `alias VALUE = f32;
+var<private> infinity: u32 = 0x7f800000u;
+fn highest() -> f32 { return bitcast<f32>(infinity); }
+fn lowest() -> f32 { return -bitcast<f32>(infinity); }
+fn isNan(v: f32) -> bool { return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u; }
+fn isFinite(v: f32) -> bool { return (bitcast<u32>(v) & 0x7f800000u) != 0x7f800000u; }
+`,
+  i32: `alias VALUE = i32;
+fn highest() -> i32 { return 2147483647; }
+fn lowest() -> i32 { return -2147483648; }
+fn isNan(v: i32) -> bool { return false; }
+`,
+};
+
+/** Lines that declare VALUE, ACC, `identity()` and `combine(a, b)`. */
+export function accumulatorLines({ acc, identity, combine, lines = '' }: Accumulator, dtype: DType): string {
+  const type = Array.isArray(acc) ? `struct ACC { ${acc.join(', ')} }` : `alias ACC = ${acc ?? 'VALUE'};`;
+  return `${VALUE_LINES[valueType(dtype)]}${type}
+${lines}\
+fn identity() -> ACC { return ${identity}; }
+fn combine(a: ACC, b: ACC) -> ACC { return ${combine}; }
+`;
+}
+
+/** Lines that declare the bindings, in their order: inputs, outputs, and the uniform `params`. */
+export function bindings(inputs: [name: string, type: string][], outputs: [name: string, type: string][]): string {
+  const all = [...inputs, ...outputs].map(([name, type], k) => {
+    const access = k < inputs.length ? 'read' : 'read_write';
+    return `@group(0) @binding(${k}) var<storage, ${access}> ${name}: array<${type}>;\n`;
+  });
+  return `${all.join('')}@group(0) @binding(${all.length}) var<uniform> params: Params;\n`;
+}
+
+/** The line that a shader with halves in memory begins with. */
+export const enabling = (types: string[]) => (types.includes('f16') ? 'enable f16;\n' : '');
