@@ -76,11 +76,12 @@ export {
   where,
 } from './elementwise.ts';
 export { amax, amin, argmax, argmin, max, min } from './extrema.ts';
+export { embedding, gather, indexSelect, maskedFill, oneHot, scatterAdd, takeAlongDim } from './indexing.ts';
 export { crossEntropy } from './loss.ts';
 export { linear, matmul } from './matmul.ts';
 export { adaptiveMaxPool1d, adaptiveMaxPool2d, globalMaxPool2d, maxPool1d, maxPool2d } from './max-pool.ts';
-export { flatten, permute, reshape, squeeze, transpose, unsqueeze } from './movement.ts';
 export { maxout } from './maxout.ts';
+export { flatten, permute, reshape, squeeze, transpose, unsqueeze } from './movement.ts';
 export { batchNorm } from './norm.ts';
 export { groupNorm, instanceNorm, layerNorm, rmsNorm } from './normalize.ts';
 export { pad } from './pad.ts';
@@ -91,4 +92,5 @@ export { bernoulli } from './sampling.ts';
 export { cumprod, cumsum } from './scan.ts';
 export { chunk, narrow, select, slice, split, unbind } from './slice.ts';
 export { logSoftmax, softmax } from './softmax.ts';
+export { argsort, sort, topk } from './sort.ts';
 export { logsumexp, norm, std, variance as var } from './statistics.ts';

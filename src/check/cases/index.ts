@@ -10,6 +10,7 @@ import { cases as diagonal } from './diagonal.ts';
 import { cases as einsum } from './einsum.ts';
 import { cases as elementwise } from './elementwise.ts';
 import { cases as extrema } from './extrema.ts';
+import { cases as indexing } from './indexing.ts';
 import { cases as join } from './join.ts';
 import { cases as layout } from './layout.ts';
 import { cases as loss } from './loss.ts';
@@ -24,8 +25,10 @@ import { cases as rearrange } from './rearrange.ts';
 import { cases as rectifier } from './rectifier.ts';
 import { cases as reduction } from './reduction.ts';
 import { cases as scan } from './scan.ts';
+import { cases as select } from './select.ts';
 import { cases as slice } from './slice.ts';
 import { cases as softmax } from './softmax.ts';
+import { cases as sort } from './sort.ts';
 import { cases as statistics } from './statistics.ts';
 import { cases as transcendental } from './transcendental.ts';
 import { cases as update } from './update.ts';
@@ -51,6 +54,9 @@ export const cases: Case[] = [
   ...norm,
   ...normalize,
   ...loss,
+  ...indexing,
+  ...select,
+  ...sort,
   ...softmax,
   ...random,
   ...update,

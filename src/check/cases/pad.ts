@@ -95,8 +95,7 @@ const modes = (['reflect', 'replicate', 'circular'] as const).flatMap((mode): Ca
       tolerance: { forward: 1e-6 },
     }),
     padded('NaN and infinities', [9], [1, 3], { inputs: [given(SPECIAL)], gradients: 'none' }),
-    ...dtypes('pad', [2, 3], (x) => pad(x, [1, 2], { mode }))
-      .map((item) => ({ ...item, title: title(item.title) })),
+    ...dtypes('pad', [2, 3], (x) => pad(x, [1, 2], { mode })).map((item) => ({ ...item, title: title(item.title) })),
     refusal('pad', title('a value'), five, (x) => pad(x, [1, 1], { mode, value: 0 }), /a value for mode constant only/),
     refusal(
       'pad',
