@@ -1,9 +1,15 @@
-// out[i, j] = (exp(x[i, j] - top[i] - rest[i]) - (j == label[i])) * g[i]: one thread per logit.
+// out[n, c, d] = (exp(x[n, c, d] - top[n, d] - rest[n, d]) - wanted) * g[n, d], wanted = own * (c == label[n, d]) + even; 0 where
+// the label is `ignore`: one thread per logit.
 //
-// Memory: x and out are [rows, classes], contiguous; n = rows * classes. top and rest as in crossEntropyRows.wgsl.
+// Memory: x and out are [N, classes, inner], the others [N, inner], all contiguous; n = N * classes * inner. top and rest as
+// in crossEntropyRows.wgsl.
 struct Params {
   n: u32,
   classes: u32,
+  inner: u32,
+  ignore: i32,
+  own: f32,
+  even: f32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
@@ -25,8 +31,11 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   if (at >= params.n) {
     return;
   }
-  let i = at / params.classes;
-  let j = at % params.classes;
-  let v = x[at] - top[i] - rest[i];
-  out[at] = (select(exp(v), v, isNan(v)) - select(0.0, 1.0, i32(j) == labels[i])) * g[i];
+  let c = at / params.inner % params.classes;
+  let row = at / params.inner / params.classes * params.inner + at % params.inner;
+  let label = labels[row];
+  let v = x[at] - top[row] - rest[row];
+  let wanted = select(0.0, params.own, i32(c) == label) + params.even;
+  let slope = (select(exp(v), v, isNan(v)) - wanted) * g[row];
+  out[at] = select(slope, 0.0, label == params.ignore);
 }

@@ -24,6 +24,7 @@ export { type AttentionOptions, scaledDotProductAttention } from './attention.ts
 export { adaptiveAvgPool1d, adaptiveAvgPool2d, avgPool1d, avgPool2d, globalAvgPool2d } from './average-pool.ts';
 export { expand, sum } from './broadcast.ts';
 export { conv1d, conv2d, convTranspose1d, convTranspose2d } from './conv.ts';
+export { type CrossEntropyOptions, crossEntropy, type NllOptions, nllLoss } from './cross-entropy.ts';
 export { diag, diagonal, tril, triu } from './diagonal.ts';
 export { outer } from './einsum.ts';
 export {
@@ -77,7 +78,7 @@ export {
 } from './elementwise.ts';
 export { amax, amin, argmax, argmin, max, min } from './extrema.ts';
 export { embedding, gather, indexSelect, maskedFill, oneHot, scatterAdd, takeAlongDim } from './indexing.ts';
-export { crossEntropy } from './loss.ts';
+export { hingeEmbeddingLoss, hingeLoss, type MultiMarginOptions, multiMarginLoss, svmLoss } from './margin.ts';
 export { linear, matmul } from './matmul.ts';
 export { adaptiveMaxPool1d, adaptiveMaxPool2d, globalMaxPool2d, maxPool1d, maxPool2d } from './max-pool.ts';
 export { maxout } from './maxout.ts';
@@ -85,9 +86,18 @@ export { flatten, permute, reshape, squeeze, transpose, unsqueeze } from './move
 export { batchNorm } from './norm.ts';
 export { groupNorm, instanceNorm, layerNorm, rmsNorm } from './normalize.ts';
 export { pad } from './pad.ts';
+export {
+  type BceOptions,
+  type BceWithLogitsOptions,
+  bceLoss,
+  bceWithLogitsLoss,
+  type KlDivOptions,
+  klDivLoss,
+} from './probability.ts';
 export { alphaDropout, dropout, dropout2d } from './random.ts';
 export { flip, repeatInterleave, roll, tile } from './rearrange.ts';
 export { all, any, countNonzero, mean, prod } from './reduction.ts';
+export { huberLoss, l1Loss, mseLoss, smoothL1Loss } from './regression.ts';
 export { bernoulli } from './sampling.ts';
 export { cumprod, cumsum } from './scan.ts';
 export { chunk, narrow, select, slice, split, unbind } from './slice.ts';

@@ -1,138 +1,59 @@
-// Losses: cross entropy of logits against class indices.
-import gradSource from '../../shaders/crossEntropyGrad.wgsl';
-import source from '../../shaders/crossEntropyRows.wgsl';
-import { define, type Op } from '../autograd/op.ts';
-import { apply } from '../autograd/tape.ts';
-import type { Spec } from '../tensor/backend.ts';
-import { IndexError, ShapeError } from '../tensor/errors.ts';
-import { format } from '../tensor/shape.ts';
+// What losses have in common: the option `reduction`, and the checks of an input against its target.
+import type { DType } from '../tensor/dtype.ts';
+import { ShapeError } from '../tensor/errors.ts';
+import { broadcastShapes, format, sameShape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { sum } from './broadcast.ts';
-import { add, exp, mul, onesLike, sub } from './elementwise.ts';
-import { ceilDiv, constants, failing, grid, threads } from './launch.ts';
-import { reshape } from './movement.ts';
+import { div } from './elementwise.ts';
 import { mean } from './reduction.ts';
 
-function check([logits, labels]: Spec[]): void {
-  const [rows] = logits.shape;
-  if (logits.shape.length !== 2 || labels.shape.length !== 1 || labels.shape[0] !== rows || logits.shape[1] === 0) {
-    throw new ShapeError(
-      `crossEntropy: expected logits [N, C] and labels [N], got ${format(logits.shape)} and ${format(labels.shape)}`,
-    );
-  }
-  if (logits.dtype !== 'float32' || labels.dtype !== 'int32') {
-    throw new ShapeError(
-      `crossEntropy: expected float32 logits and int32 labels, got ${logits.dtype} and ${labels.dtype}`,
-    );
-  }
-}
-
-function checkLabel(label: number, classes: number): number {
-  if (label < 0 || label >= classes) throw new IndexError(outOfRange(label, classes));
-  return label;
-}
-
-const outOfRange = (label: number, classes: number) =>
-  `crossEntropy: expected labels from 0 to ${classes - 1}, got ${label}`;
-
-/**
- * Per row: loss[i] = lse[i] - logits[i, label], lse[i] = log sum exp logits[i]. Beside the loss, lse comes in two parts,
- * since one float32 would lose the digits of the second where logits are large: top[i], the largest logit, and
- * rest[i] = log sum exp(logits[i] - top[i]). For gradients top is a constant shift, and rest has all of lse's.
- */
-const rowsOp: Op<Record<string, never>> = define({
-  name: 'crossEntropyRows',
-  outputs: (inputs) => {
-    check(inputs);
-    const rows = { shape: [inputs[0].shape[0]], dtype: 'float32' as const };
-    return [rows, rows, rows];
-  },
-  cpu: ([logits, labels], [loss, top, rest]) => {
-    const [rows, classes] = logits.shape;
-    for (let i = 0; i < rows; i++) {
-      const row = Float64Array.from(logits.data.subarray(i * classes, (i + 1) * classes));
-      const largest = row.reduce((a, b) => Math.max(a, b));
-      top.data[i] = largest;
-      rest.data[i] = Math.log(row.reduce((total, v) => total + Math.exp(v - largest), 0));
-      loss.data[i] = rest.data[i] + (largest - row[checkLabel(labels.data[i], classes)]);
-    }
-  },
-  plan: ([logits], _outputs, _attrs, gpu) => ({
-    dispatches: [
-      {
-        shader: { file: 'crossEntropyRows.wgsl', source, preamble: constants({ WG: threads(gpu) }) + failing(5) },
-        params: [...logits.shape, 'fault'],
-        fault: (label) => outOfRange(label, logits.shape[1]),
-        workgroups: grid(logits.shape[0]),
-      },
-    ],
-  }),
-  vjp: ([gLoss, , gRest], { inputs: [logits, labels], outputs: [, top, rest] }) => {
-    let g: Tensor | null = gLoss && crossEntropyGrad(logits, labels, top, rest, gLoss);
-    if (gRest) {
-      const byRest = mul(softmaxFrom(logits, top, rest), column(gRest));
-      g = g ? add(g, byRest) : byRest;
-    }
-    return [g, null];
-  },
-});
-
-/** d loss / d logits times g: (softmax(logits[i]) - onehot(label[i])) * g[i], with softmax from the saved top and rest. */
-const gradOp: Op<Record<string, never>> = define({
-  name: 'crossEntropyGrad',
-  outputs: ([logits, labels]) => {
-    check([logits, labels]);
-    return [{ shape: logits.shape, dtype: 'float32' }];
-  },
-  cpu: ([logits, labels, top, rest, g], [out]) => {
-    const [rows, classes] = logits.shape;
-    for (let i = 0; i < rows; i++) {
-      for (let j = 0; j < classes; j++) {
-        const p = Math.exp(logits.data[i * classes + j] - top.data[i] - rest.data[i]);
-        out.data[i * classes + j] = (p - Number(j === labels.data[i])) * g.data[i];
-      }
-    }
-  },
-  plan: ([logits]) => {
-    const [rows, classes] = logits.shape;
-    return {
-      dispatches: [
-        {
-          shader: { file: 'crossEntropyGrad.wgsl', source: gradSource },
-          params: [rows * classes, classes],
-          workgroups: grid(ceilDiv(rows * classes, 64)),
-        },
-      ],
-    };
-  },
-  vjp: ([gg], { inputs: [logits, labels, top, rest, g], needs }) => {
-    const weighted = needs[0] || needs[3] ? mul(mul(softmaxFrom(logits, top, rest), gg!), column(g)) : null;
-    return [
-      needs[0] ? weighted : null,
-      null,
-      null,
-      needs[3] ? mul(sum(weighted!, 1), -1) : null,
-      needs[4] ? sum(mul(crossEntropyGrad(logits, labels, top, rest, onesLike(g)), gg!), 1) : null,
-    ];
-  },
-});
-
-const crossEntropyGrad = (logits: Tensor, labels: Tensor, top: Tensor, rest: Tensor, g: Tensor): Tensor =>
-  apply(gradOp, [logits, labels, top, rest, g], {})[0];
-
-const column = (x: Tensor) => reshape(x, [x.size, 1]);
-const softmaxFrom = (logits: Tensor, top: Tensor, rest: Tensor) => exp(sub(sub(logits, column(top)), column(rest)));
-
+/** What a loss gives: the mean of its elements (or rows), their sum, or each of them. */
 export type Reduce = 'mean' | 'sum' | 'none';
 
-/**
- * -log softmax(logits)[label], averaged over the rows by default. Logits [N, C] float32, labels [N] int32 from 0 to
- * C - 1; one out of range is an IndexError, on WebGPU at the next read.
- */
-export function crossEntropy(logits: Tensor, labels: Tensor, { reduction = 'mean' as Reduce } = {}): Tensor {
-  if (!['mean', 'sum', 'none'].includes(reduction)) {
-    throw new ShapeError(`crossEntropy: expected reduction mean, sum or none, got ${reduction}`);
+export interface LossOptions {
+  /** Default: mean. */
+  reduction?: Reduce;
+}
+
+/** Turns losses into what was asked for. With weights the mean is that of losses which carry their weights already. */
+type Finish = (losses: Tensor, weights?: Tensor) => Tensor;
+
+export const REDUCTIONS: Record<Reduce, Finish> = {
+  mean: (losses, weights) => (weights ? div(sum(losses), sum(weights)) : mean(losses)),
+  sum: (losses) => sum(losses),
+  none: (losses) => losses,
+};
+
+/** The option `reduction` of a loss, looked up before any work is done. Throws a ShapeError for a name that is not in `ways`. */
+export function reducer(op: string, reduction: string, ways: Record<string, Finish> = REDUCTIONS): Finish {
+  if (Object.hasOwn(ways, reduction)) return ways[reduction];
+  const names = Object.keys(ways);
+  const last = names.pop();
+  throw new ShapeError(`${op}: expected reduction ${names.join(', ')} or ${last}, got ${reduction}`);
+}
+
+/** Throws where input and target are not float32 of one shape; the target may have other dtypes where they are named. */
+export function checkPair(op: string, input: Tensor, target: Tensor, dtypes: DType[] = ['float32']): void {
+  if (input.dtype !== 'float32' || !dtypes.includes(target.dtype)) {
+    const wanted = `a float32 input and a ${dtypes.join(' or ')} target`;
+    throw new ShapeError(`${op}: expected ${wanted}, got ${input.dtype} and ${target.dtype}`);
   }
-  const [loss] = apply(rowsOp, [logits, labels], {});
-  return reduction === 'mean' ? mean(loss) : reduction === 'sum' ? sum(loss) : loss;
+  if (!sameShape(input.shape, target.shape)) {
+    const shapes = [input, target].map(({ shape }) => format(shape));
+    throw new ShapeError(`${op}: expected input and target of one shape, got ${shapes.join(' and ')}`);
+  }
+}
+
+/** Throws where weights are not float32 that broadcast to the shape of the input. */
+export function checkWeights(op: string, name: string, weights: Tensor | undefined, { shape }: Tensor): void {
+  if (!weights) return;
+  if (weights.dtype !== 'float32') throw new ShapeError(`${op}: expected float32 ${name}, got ${weights.dtype}`);
+  if (!sameShape(broadcastShapes(op, weights.shape, shape), shape)) {
+    throw new ShapeError(`${op}: expected ${name} that broadcasts to ${format(shape)}, got ${format(weights.shape)}`);
+  }
+}
+
+/** Throws where an option is not what the words say. */
+export function checkOption(op: string, holds: boolean, words: string, value: number): void {
+  if (!holds) throw new ShapeError(`${op}: expected ${words}, got ${value}`);
 }

@@ -6,6 +6,7 @@ import { cases as averagePool } from './average-pool.ts';
 import { cases as comparison } from './comparison.ts';
 import { cases as conv } from './conv.ts';
 import { cases as convForms } from './conv-forms.ts';
+import { cases as crossEntropy } from './cross-entropy.ts';
 import { cases as diagonal } from './diagonal.ts';
 import { cases as einsum } from './einsum.ts';
 import { cases as elementwise } from './elementwise.ts';
@@ -13,17 +14,19 @@ import { cases as extrema } from './extrema.ts';
 import { cases as indexing } from './indexing.ts';
 import { cases as join } from './join.ts';
 import { cases as layout } from './layout.ts';
-import { cases as loss } from './loss.ts';
+import { cases as margin } from './margin.ts';
 import { cases as matmul } from './matmul.ts';
 import { cases as maxPool } from './max-pool.ts';
 import { cases as movement } from './movement.ts';
 import { cases as norm } from './norm.ts';
 import { cases as normalize } from './normalize.ts';
 import { cases as pad } from './pad.ts';
+import { cases as probability } from './probability.ts';
 import { cases as random } from './random.ts';
 import { cases as rearrange } from './rearrange.ts';
 import { cases as rectifier } from './rectifier.ts';
 import { cases as reduction } from './reduction.ts';
+import { cases as regression } from './regression.ts';
 import { cases as scan } from './scan.ts';
 import { cases as select } from './select.ts';
 import { cases as slice } from './slice.ts';
@@ -53,7 +56,9 @@ export const cases: Case[] = [
   ...averagePool,
   ...norm,
   ...normalize,
-  ...loss,
+  ...crossEntropy,
+  ...margin,
+  ...regression,
   ...indexing,
   ...select,
   ...sort,
@@ -66,4 +71,5 @@ export const cases: Case[] = [
   ...pad,
   ...rearrange,
   ...scan,
+  ...probability,
 ];

@@ -1,8 +1,8 @@
 // Cases of views on parts of a tensor and of place, their gradient; and of ops that read such views, at odd offsets.
 import { expand, sum } from '../../ops/broadcast.ts';
 import { conv2d } from '../../ops/conv.ts';
+import { crossEntropy } from '../../ops/cross-entropy.ts';
 import { add, contiguous, mul, neg, where } from '../../ops/elementwise.ts';
-import { crossEntropy } from '../../ops/loss.ts';
 import { matmul } from '../../ops/matmul.ts';
 import { maxPool2d } from '../../ops/max-pool.ts';
 import { transpose } from '../../ops/movement.ts';

@@ -1,0 +1,182 @@
+// Cases of losses of probabilities: binary cross entropy, by probabilities and by logits, and divergence.
+import { grad } from '../../autograd/tape.ts';
+import { onesLike } from '../../ops/elementwise.ts';
+import {
+  type BceWithLogitsOptions,
+  bceLoss,
+  bceWithLogitsLoss,
+  type KlDivOptions,
+  klDivLoss,
+} from '../../ops/probability.ts';
+import type { Shape } from '../../tensor/shape.ts';
+import type { Tensor } from '../../tensor/tensor.ts';
+import { type Case, family, type Run, refusal } from '../case.ts';
+import { between, coins, given, type Input, normal, SPECIAL, whole } from '../values.ts';
+import { magnitudes, pairs, sweep } from './families.ts';
+
+interface Options {
+  reduction?: 'mean' | 'sum' | 'none';
+}
+type Loss = (x: Tensor, y: Tensor, options?: Options) => Tensor;
+
+const logTarget: Loss = (x, y, options) => klDivLoss(x, y, { ...options, logTarget: true });
+const probabilities = (shape: Shape) => between(0.05, 0.95, shape);
+
+/** The losses with the op that each is about, and what they take. */
+const losses: [op: string, name: string, run: Loss, input: typeof normal, target: typeof normal][] = [
+  ['bce', 'bceLoss', bceLoss, probabilities, probabilities],
+  ['bceWithLogits', 'bceWithLogitsLoss', bceWithLogitsLoss, normal, probabilities],
+  ['klDiv', 'klDivLoss', klDivLoss, normal, probabilities],
+  ['exp', 'klDivLoss of logarithms', logTarget, normal, normal],
+];
+
+const each =
+  (run: Loss): Run =>
+  (x, y) =>
+    run(x, y, { reduction: 'none' });
+
+const common = losses.flatMap(([op, name, run, input, target]): Case[] => {
+  const inputs = [input([5, 7]), target([5, 7])];
+  const plain: Run = (x, y) => run(x, y);
+  const words = (message: string) => new RegExp(`^${name.split(' ')[0]}: ${message}`);
+  return [
+    { op, title: `${name}, no options`, inputs, run: plain },
+    ...(['mean', 'sum', 'none'] as const).map(
+      (reduction): Case => ({ op, title: `${name}, ${reduction}`, inputs, run: (x, y) => run(x, y, { reduction }) }),
+    ),
+    { op, title: `${name}, rank 0`, inputs: [input([]), target([])], run: plain },
+    {
+      ...{ op, title: `${name}, nothing`, inputs: [input([0, 3]), target([0, 3])], gradients: 'none' },
+      run: (x, y) => [run(x, y), run(x, y, { reduction: 'sum' }), each(run)(x, y) as Tensor],
+    },
+    {
+      ...{ op, title: `${name}, NaN, infinities and zeros`, gradients: 'none', run: each(run) },
+      inputs: pairs([...SPECIAL, 0.5]).map((values) => given(values)),
+    },
+    refusal(
+      op,
+      `${name}, shapes`,
+      [input([3, 1]), target([3])],
+      plain,
+      words('.* one shape, got \\[3,1\\] and \\[3\\]'),
+    ),
+    refusal(op, `${name}, bool`, [input([2]), coins([2])], plain, words('.* a float32 target, got float32 and bool')),
+    refusal(op, `${name}, int32`, [whole(0, 2, [2]), target([2])], plain, words('.* float32 input .*, got int32 and')),
+    refusal(
+      op,
+      `${name}, reduction`,
+      [input([2]), target([2])],
+      (x, y) => run(x, y, { reduction: 'all' as never }),
+      words('expected reduction mean, sum(, none or batchmean| or none), got all'),
+    ),
+  ];
+});
+
+type Weighing = (x: Tensor, y: Tensor, options: BceWithLogitsOptions) => Tensor;
+
+/** Weights of the losses, in all shapes that broadcast to them. */
+const weighed = (
+  [
+    ['bce', 'bceLoss', bceLoss, probabilities],
+    ['bceWithLogits', 'bceWithLogitsLoss', bceWithLogitsLoss, normal],
+  ] satisfies [string, string, Weighing, typeof normal][]
+).flatMap(([op, name, run, input]): Case[] => {
+  const inputs = (weight: Input): Input[] => [input([4, 3]), probabilities([4, 3]), weight];
+  const reject = (title: string, weight: Input, message: string) =>
+    refusal(
+      op,
+      `${name}, ${title}`,
+      inputs(weight),
+      (x, y, weight) => run(x, y, { weight }),
+      new RegExp(`^${name}: ${message}`),
+    );
+  return [
+    ...([[4, 3], [3], [4, 1], []] as Shape[]).map(
+      (shape): Case => ({
+        ...{ op, title: `${name}, a weight [${shape}]`, inputs: inputs(between(0.5, 2, shape)) },
+        run: (x, y, weight) => run(x, y, { weight }),
+      }),
+    ),
+    reject('a weight that does not broadcast', normal([4]), 'shapes do not broadcast, \\[4\\] and \\[4,3\\]'),
+    reject('a weight too large', normal([2, 4, 3]), 'expected weight that broadcasts to \\[4,3\\], got \\[2,4,3\\]'),
+    reject('a weight of int32', whole(1, 3, [3]), 'expected float32 weight, got int32'),
+  ];
+});
+
+/** First and second derivatives by the input and by the target. */
+const derivatives =
+  (run: Run): Run =>
+  (x, y) => {
+    const slopes = (f: Tensor) => grad(f, [x, y], { gradients: [onesLike(f)], createGraph: true }) as Tensor[];
+    const first = slopes(run(x, y) as Tensor);
+    return [...first, ...slopes(first[0])];
+  };
+
+/** As far out as float32 goes: logits of all sizes, and probabilities down to the bounds of the logarithm. */
+const tails = [...sweep(1e-6, 80), 1e4, -1e4, 3e38, -3e38];
+const chances = [...magnitudes(1e-38, 0.5), ...magnitudes(6e-8, 0.5).map((v) => 1 - v)];
+const far = (values: number[], target: number): Input[] => [given(values), given(values.map(() => target))];
+const whether = [0, 1];
+
+const values: Case[] = [
+  ...whether.flatMap((target): Case[] => [
+    {
+      ...{ op: 'bceWithLogits', title: `tails of target ${target}`, inputs: far(tails, target), gradients: 'none' },
+      ...{ run: each(bceWithLogitsLoss), tolerance: { ulp: 6 } },
+    },
+    {
+      ...{ op: 'bceWithLogits', title: `derivatives in the tails of target ${target}`, gradients: 'none' },
+      ...{ inputs: far([-1e4, -100, -20, -1, 1, 20, 100, 1e4], target), run: derivatives(each(bceWithLogitsLoss)) },
+    },
+    {
+      ...{ op: 'bce', title: `tails of target ${target}`, inputs: far(chances, target), gradients: 'none' },
+      ...{ run: each(bceLoss), tolerance: { ulp: 6 } },
+    },
+    // The gradient is bounded here by the smallest variance.
+    {
+      ...{ op: 'bce', title: `derivatives next to certainty of target ${target}`, gradients: 'none' },
+      ...{ inputs: far([0, 1, 1e-13, 1e-11, 0.5], target), run: derivatives(each(bceLoss)) },
+    },
+  ]),
+  ...([[4, 3], [3], [4, 1], []] as Shape[]).map(
+    (shape): Case => ({
+      ...{ op: 'bceWithLogits', title: `posWeight [${shape}]` },
+      inputs: [normal([4, 3]), probabilities([4, 3]), between(0.5, 2, shape), between(0.5, 2, [3])],
+      run: (x, y, posWeight, weight) => bceWithLogitsLoss(x, y, { posWeight, weight, reduction: 'none' }),
+    }),
+  ),
+  refusal(
+    'bceWithLogits',
+    'a posWeight that does not broadcast',
+    [normal([4, 3]), normal([4, 3]), normal([4])],
+    (x, y, posWeight) => bceWithLogitsLoss(x, y, { posWeight }),
+    /bceWithLogitsLoss: shapes do not broadcast, \[4\] and \[4,3\]/,
+  ),
+  refusal(
+    'bceWithLogits',
+    'a posWeight too large',
+    [normal([3]), normal([3]), normal([4, 3])],
+    (x, y, posWeight) => bceWithLogitsLoss(x, y, { posWeight }),
+    /bceWithLogitsLoss: expected posWeight that broadcasts to \[3\], got \[4,3\]/,
+  ),
+  {
+    ...{ op: 'klDiv', title: 'targets of all magnitudes', gradients: 'none' },
+    ...{ inputs: far(magnitudes(1e-38, 1), -2), run: (x, y) => klDivLoss(y, x, { reduction: 'none' }) },
+  },
+];
+
+const batchmeans = (
+  [
+    ['klDiv', {}],
+    ['exp', { logTarget: true }],
+  ] satisfies [string, KlDivOptions][]
+).flatMap(([op, options]) =>
+  ([[4, 3], [5], [2, 3, 2], []] as Shape[]).map(
+    (shape): Case => ({
+      ...{ op, title: `klDivLoss, batchmean over [${shape}]`, inputs: [normal(shape), probabilities(shape)] },
+      run: (x, y) => klDivLoss(x, y, { ...options, reduction: 'batchmean' }),
+    }),
+  ),
+);
+
+export const cases = family({ forward: 1e-6, gradient: 2e-6 }, [...common, ...weighed, ...values, ...batchmeans]);

@@ -1,0 +1,23 @@
+// Penalties on parameters, to be added to a loss.
+import { ShapeError } from '../tensor/errors.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { sum } from './broadcast.ts';
+import { abs, add, square } from './elementwise.ts';
+
+function total(op: string, parameters: Iterable<Tensor>, size: (w: Tensor) => Tensor): Tensor {
+  const list = [...parameters];
+  if (list.length === 0) throw new ShapeError(`${op}: expected at least one tensor, got none`);
+  for (const { dtype } of list) {
+    if (dtype !== 'float32') throw new ShapeError(`${op}: expected float32 tensors, got ${dtype}`);
+  }
+  return list.map((w) => sum(size(w))).reduce((a, b) => add(a, b));
+}
+
+/** The sum of |w| over all elements of some float32 tensors, such as `model.parameters()`. Throws a ShapeError for none. */
+export const l1Penalty = (parameters: Iterable<Tensor>): Tensor => total('l1Penalty', parameters, abs);
+
+/**
+ * The sum of w^2 over all elements of some float32 tensors, such as `model.parameters()`: without a factor, so that the usual
+ * 1/2 lambda |w|^2, whose gradient is lambda w, is `l2Penalty(...).mul(0.5 * lambda)`. Throws a ShapeError for none.
+ */
+export const l2Penalty = (parameters: Iterable<Tensor>): Tensor => total('l2Penalty', parameters, square);
