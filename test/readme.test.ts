@@ -156,15 +156,15 @@ describe('examples', () => {
 
   test('how to add an op: the row passes the kernel check', async () => {
     const imports = `import { elementwise } from '../../../src/ops/define.ts';
-import { abs, add, div, square } from '../../../src/ops/elementwise.ts';
+import { add, div, mul, sqrt, square } from '../../../src/ops/elementwise.ts';
 import type { Tensor } from '../../../src/tensor/tensor.ts';
 `;
-    await writeFile(join(folder, 'softsign.ts'), imports + row);
-    const { softsign } = await import(join(process.cwd(), folder, 'softsign.ts'));
+    await writeFile(join(folder, 'squareplus.ts'), imports + row);
+    const { squareplus } = await import(join(process.cwd(), folder, 'squareplus.ts'));
     const device = await init();
     const inputs = [normal([13])];
-    const cases = [{ op: 'softsign', title: 'a few', inputs, run: (x: unknown) => softsign(x) }];
-    const report = await kernelCheck(device, { ops: ['softsign'], cases });
+    const cases = [{ op: 'squareplus', title: 'a few', inputs, run: (x: unknown) => squareplus(x) }];
+    const report = await kernelCheck(device, { ops: ['squareplus'], cases });
     expect(report.ops[0].failures).toEqual([]);
     expect(report.passed).toBe(true);
     device.destroy();

@@ -134,8 +134,8 @@ fn power(x: f32, y: f32) -> f32 {
   let a = abs(x);
   let whole = trunc(y) == y;
   if (x < 0.0 && isFinite(x) && !whole) { return nan(); }
-  // Beyond 2^24 all numbers are even.
-  let odd = whole && abs(y) < 16777216.0 && (i32(y) & 1) == 1;
+  // Beyond 2^24 all numbers are even, and so is what i32 makes of those that it does not hold.
+  let odd = whole && (i32(y) & 1) == 1;
   var size = 1.0;
   if (a == 0.0 || !isFinite(a)) {
     size = select(0.0, infinity(), (a > 1.0) == (y > 0.0));

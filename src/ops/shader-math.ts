@@ -42,10 +42,10 @@ fn remainder(x: f32, y: f32) -> f32 {
   return select(r, r + y, r != 0.0 && (r < 0.0) != (y < 0.0));
 }
 `,
-  remainderInt: `fn remainderInt(x: i32, y: i32) -> i32 {
-  if (y == 0) { return 0; }
+  remainderInt: `// x % 0 is 0 in WGSL.
+fn remainderInt(x: i32, y: i32) -> i32 {
   let r = x % y;
-  return select(r, r + y, r != 0 && (r < 0) != (y < 0));
+  return select(r, r + y, r != 0 && (r ^ y) < 0);
 }
 `,
   powerInt: `// By squares, with wraparound. Below 0 only 1 and -1 have powers other than 0.
@@ -60,11 +60,11 @@ fn powerInt(x: i32, y: i32) -> i32 {
   return result;
 }
 `,
-  truncated: `// The whole number towards 0: 0 for NaN, and the nearest int32 for what lies beyond.
+  truncated: `// The whole number towards 0: 0 for NaN, and the nearest int32 for what lies beyond. By itself WGSL takes all below for -2^31, but
+// all above for 2^31 - 128.
 fn truncated(x: f32) -> i32 {
   if (isNan(x)) { return 0; }
   if (x >= 2147483648.0) { return 2147483647; }
-  if (x <= -2147483648.0) { return -2147483647 - 1; }
   return i32(x);
 }
 `,

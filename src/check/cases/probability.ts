@@ -114,7 +114,7 @@ const derivatives =
 
 /** As far out as float32 goes: logits of all sizes, and probabilities down to the bounds of the logarithm. */
 const tails = [...sweep(1e-6, 80), 1e4, -1e4, 3e38, -3e38];
-const chances = [...magnitudes(1e-38, 0.5), ...magnitudes(6e-8, 0.5).map((v) => 1 - v)];
+const chances = [...magnitudes(1e-37, 0.5), ...magnitudes(6e-8, 0.5).map((v) => 1 - v)];
 const far = (values: number[], target: number): Input[] => [given(values), given(values.map(() => target))];
 const whether = [0, 1];
 
@@ -161,7 +161,7 @@ const values: Case[] = [
   ),
   {
     ...{ op: 'klDiv', title: 'targets of all magnitudes', gradients: 'none' },
-    ...{ inputs: far(magnitudes(1e-38, 1), -2), run: (x, y) => klDivLoss(y, x, { reduction: 'none' }) },
+    ...{ inputs: far(magnitudes(1e-37, 1), -2), run: (x, y) => klDivLoss(y, x, { reduction: 'none' }) },
   },
 ];
 
