@@ -38,19 +38,19 @@ fn main(
   @builtin(num_workgroups) groups: vec3<u32>,
   @builtin(local_invocation_index) thread: u32,
 ) {
+  // Units past the last have chunks past the end, where there is nothing to load or to store.
   // Neighbouring units are neighbouring rows, so that single lanes read coalesced where rows are columns of memory.
   let unit = (group.y * groups.x + group.x) * (WG / LANES) + thread / LANES;
   let lane = thread % LANES;
   let row = unit % params.rows;
   let first = (unit / params.rows * LANES + lane) * PER;
-  let end = select(0u, params.n, unit < params.units);
   let base = params.base + locate(row, params.strides);
   let outBase = params.outBase + locate(row, params.outStrides);
 
   var total = identity();
   if (LANES > 1u || TOTALS) {
     for (var k = 0u; k < PER; k++) {
-      if (first + k < end) {
+      if (first + k < params.n) {
         total = combine(total, load(base + (first + k) * params.stride));
       }
     }
@@ -74,17 +74,14 @@ fn main(
     return;
   }
   workgroupBarrier();
-  var before = identity();
-  if (unit < params.units) {
-    before = carried(unit);
-  }
+  var before = carried(unit);
   if (lane > 0u) {
     before = combine(before, lanes[thread - 1u]);
   }
   var here = identity();
   for (var k = 0u; k < PER; k++) {
     let j = first + k;
-    if (j < end) {
+    if (j < params.n) {
       if (EXCLUSIVE) {
         store(outBase + j * params.outStride, combine(before, here));
       }

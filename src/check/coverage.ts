@@ -1,6 +1,7 @@
 // Watches a device while it is checked: which ops and which variants of which shaders it runs.
 import { type DispatchObserver, WebGpuBackend } from '../backends/webgpu/backend.ts';
 import type { Device } from '../tensor/device.ts';
+import { folded } from './fold.ts';
 import type { ShaderReport } from './report.ts';
 
 export class Coverage {
@@ -12,13 +13,14 @@ export class Coverage {
   private readonly backend: WebGpuBackend | null;
   private readonly before: { observer: DispatchObserver | null; software: boolean };
 
-  /** `plans`: the kind of adapter that the device is to be planned for, until close(). */
-  constructor({ backend }: Device, plans?: 'software' | 'hardware') {
+  /** Until close(), `plans`: the kind of adapter that the device is to be planned for, and `folds`: whether grids are folded. */
+  constructor({ backend }: Device, plans?: 'software' | 'hardware', folds = false) {
     this.backend = backend instanceof WebGpuBackend ? backend : null;
     this.watching = this.backend !== null;
     this.before = { observer: this.backend?.observer ?? null, software: this.backend?.traits.software ?? true };
     if (!this.backend) return;
     this.backend.observer = this.see;
+    if (folds) this.backend.intercept = (_, dispatch) => folded(dispatch);
     if (plans) this.backend.traits.software = plans === 'software';
   }
 
@@ -39,6 +41,7 @@ export class Coverage {
   close(): void {
     if (!this.backend) return;
     this.backend.observer = this.before.observer;
+    this.backend.intercept = null;
     this.backend.traits.software = this.before.software;
   }
 }

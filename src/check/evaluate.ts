@@ -7,8 +7,8 @@ import { IndexError } from '../tensor/errors.ts';
 import { randomState, setRandomState } from '../tensor/random.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import type { Case, Run } from './case.ts';
-import type { Result } from './compare.ts';
+import type { Case, Run, Tolerance } from './case.ts';
+import { compareResults, type Result } from './compare.ts';
 import { checkGradients, checkSecondGradients } from './gradcheck.ts';
 import type { GradcheckReport } from './gradcheck-report.ts';
 import { direction, type HostTensor, place } from './values.ts';
@@ -79,6 +79,45 @@ function gradientsOf(outputs: Tensor[], inputs: Tensor[], seeds: HostTensor[]) {
     throw new Error('no output carries a gradient; if that is right, the case says gradients none');
   const gradients = seeds.map((seed) => place(seed, roots[0].device));
   return grad(roots, inputs.filter(isFloat), { gradients });
+}
+
+/** What a case is held to unless it says otherwise. */
+const TOLERANCE: Tolerance = { forward: 1e-6, gradient: 1e-5 };
+
+/** An output or a gradient beside its reference. */
+export interface Compared {
+  part: 'forward' | 'gradient';
+  error: number;
+  /** Units of the last place, of outputs of float32. */
+  ulp: number | null;
+  /** What is wrong, or null. */
+  fault: string | null;
+}
+
+/** What a device gave for a case beside the reference, output by output, then gradient by gradient. */
+export function comparisons(item: Case, actual: Evaluation, expected: Evaluation): Compared[] {
+  const limits = { ulp: Number.POSITIVE_INFINITY, ...TOLERANCE, ...item.tolerance };
+  const compare = (part: Compared['part'], what: string, a: Result | null, b: Result | null): Compared => {
+    if (!a && !b) return { part, error: 0, ulp: null, fault: null };
+    if (!a || !b) {
+      const fault = `${what}: ${a ? 'the reference' : 'the device'} gives none`;
+      return { part, error: Number.POSITIVE_INFINITY, ulp: null, fault };
+    }
+    const { error, ulp, detail } = compareResults(a, b);
+    const places = part === 'forward' ? ulp : null;
+    let fault: string | null = null;
+    if (!(error <= limits[part])) fault = `${what}, error ${error.toExponential(1)} > ${limits[part]}: ${detail}`;
+    else if (places !== null && !(places <= limits.ulp)) {
+      fault = `${what}: off by ${places.toFixed(1)} units of the last place > ${limits.ulp}`;
+    }
+    return { part, error, ulp: places, fault };
+  };
+  return [
+    ...expected.outputs.map((b, k) => compare('forward', `output ${k}`, actual.outputs[k] ?? null, b)),
+    ...expected.gradients.map((b, k) =>
+      compare('gradient', `gradient of float input ${k}`, actual.gradients[k] ?? null, b),
+    ),
+  ];
 }
 
 /** The CPU's first and second derivatives of a case against differences, at some coordinates of each input. */

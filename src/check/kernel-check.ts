@@ -4,11 +4,19 @@ import { cpuDevice } from '../backends/cpu/backend.ts';
 import type { Device } from '../tensor/device.ts';
 import { DeviceError } from '../tensor/errors.ts';
 import { format } from '../tensor/shape.ts';
-import type { Case, Tolerance } from './case.ts';
+import type { Case } from './case.ts';
 import { cases as allCases } from './cases/index.ts';
-import { compareResults, type Result } from './compare.ts';
 import { Coverage } from './coverage.ts';
-import { dataFault, type Evaluation, evaluate, gradcheckCase, inputsOf, readFault, refusalFault } from './evaluate.ts';
+import {
+  comparisons,
+  dataFault,
+  type Evaluation,
+  evaluate,
+  gradcheckCase,
+  inputsOf,
+  readFault,
+  refusalFault,
+} from './evaluate.ts';
 import type { KernelReport, OpReport } from './report.ts';
 import type { HostTensor } from './values.ts';
 
@@ -22,6 +30,8 @@ export interface KernelCheckOptions {
    * the kernels that GPUs run. Until the check ends, the device has these plans for everybody.
    */
   plans?: 'software' | 'hardware';
+  /** Folds grids of workgroups, so that small cases run what else only those with more than 65,535 workgroups would. */
+  folds?: boolean;
   /** Called when an op is done, with how many are. */
   onProgress?: (row: OpReport, done: number, total: number) => void;
 }
@@ -30,8 +40,6 @@ export interface KernelCheckOptions {
 const GRADCHECK = 1e-7;
 /** Coordinates per input in a check of first and of second derivatives: enough to meet every rule, few enough to be quick. */
 const SAMPLES = { first: 24, second: 8 };
-/** What a case is held to unless it says otherwise. */
-const TOLERANCE: Tolerance = { forward: 1e-6, gradient: 1e-5 };
 
 /**
  * Runs the cases of every op on `device` and on the float64 reference, and compares outputs and gradients; checks
@@ -41,14 +49,14 @@ const TOLERANCE: Tolerance = { forward: 1e-6, gradient: 1e-5 };
  */
 export async function kernelCheck(
   device: Device,
-  { ops, cases = allCases, plans, onProgress }: KernelCheckOptions = {},
+  { ops, cases = allCases, plans, folds, onProgress }: KernelCheckOptions = {},
 ): Promise<KernelReport> {
   const begin = performance.now();
   const known = allOps().map((op) => op.name);
   const unknown = ops?.find((name) => !known.includes(name));
   if (unknown !== undefined) throw new TypeError(`kernelCheck: there is no op named ${unknown}`);
   const names = ops ?? known;
-  const coverage = new Coverage(device, plans);
+  const coverage = new Coverage(device, plans, folds);
   const rows: OpReport[] = [];
   let broken = false;
   try {
@@ -131,7 +139,7 @@ async function checkOp(row: OpReport, cases: Case[], device: Device): Promise<bo
 }
 
 /** The words with which a device must refuse a case; null where it must do it. */
-function refusalOf({ refuses, needs }: Case, { kind, info }: Device): RegExp | null {
+export function refusalOf({ refuses, needs }: Case, { kind, info }: Device): RegExp | null {
   if (refuses) return refuses;
   return needs && kind === 'webgpu' && !info.features?.includes(needs) ? new RegExp(needs) : null;
 }
@@ -155,28 +163,10 @@ function checkDerivatives(row: OpReport, item: Case, inputs: HostTensor[]): void
 }
 
 function compareCase(row: OpReport, item: Case, actual: Evaluation, expected: Evaluation): void {
-  const { forward, gradient, ulp: places = Number.POSITIVE_INFINITY } = { ...TOLERANCE, ...item.tolerance };
-  const compare = (what: string, a: Result | null, b: Result | null, limit: number): number => {
-    if (!a && !b) return 0;
-    if (!a || !b) {
-      fail(row, item.title, `${what}: ${a ? 'the reference' : 'the device'} gives none`);
-      return Number.POSITIVE_INFINITY;
-    }
-    const { error, detail } = compareResults(a, b);
-    if (!(error <= limit)) fail(row, item.title, `${what}, error ${error.toExponential(1)} > ${limit}: ${detail}`);
-    return error;
-  };
-  expected.outputs.forEach((output, k) => {
-    const result = actual.outputs[k] ?? null;
-    row.forwardError = worse(row.forwardError, compare(`output ${k}`, result, output, forward));
-    const ulp = result && compareResults(result, output).ulp;
-    if (ulp === null) return;
-    row.forwardUlp = worse(row.forwardUlp, ulp);
-    if (ulp > places)
-      fail(row, item.title, `output ${k}: off by ${ulp.toFixed(1)} units of the last place > ${places}`);
-  });
-  expected.gradients.forEach((g, k) => {
-    const error = compare(`gradient of float input ${k}`, actual.gradients[k] ?? null, g, gradient);
-    row.gradientError = worse(row.gradientError, error);
-  });
+  for (const { part, error, ulp, fault } of comparisons(item, actual, expected)) {
+    const column = part === 'forward' ? 'forwardError' : 'gradientError';
+    row[column] = worse(row[column], error);
+    if (ulp !== null) row.forwardUlp = worse(row.forwardUlp, ulp);
+    if (fault !== null) fail(row, item.title, fault);
+  }
 }

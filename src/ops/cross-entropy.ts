@@ -148,8 +148,8 @@ function lossesOf(rows: Rows, weight: Tensor | undefined, ignore: number, smooth
   const own = mul(losses, weights);
   if (smoothing === 0) return [own, weights];
   const others = neg(sum(mul(logSoftmax(scores, 1), reshape(weight, [-1, 1])), 1, true));
-  const counts = cast(counted.detach(), 'bool');
-  return [add(mul(own, 1 - smoothing), where(counts, mul(others, even), 0)), weights];
+  const spread = where(cast(counted, 'bool'), mul(others, even), 0);
+  return [add(mul(own, 1 - smoothing), spread), weights];
 }
 
 /** The loss of each row against probabilities. */

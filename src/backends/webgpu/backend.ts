@@ -1,5 +1,15 @@
 // WebGPU as a backend: plans of kernels become dispatches on pooled buffers with cached bind groups.
-import type { Backend, GpuTraits, Kernel, Param, Slot, TypedLayout, View } from '../../tensor/backend.ts';
+import type {
+  Backend,
+  Dispatch,
+  GpuTraits,
+  Kernel,
+  Param,
+  Shader,
+  Slot,
+  TypedLayout,
+  View,
+} from '../../tensor/backend.ts';
 import { BYTES, type DType, type HostArray } from '../../tensor/dtype.ts';
 import { DeviceError, IndexError } from '../../tensor/errors.ts';
 import { gather } from '../../tensor/gather.ts';
@@ -26,6 +36,8 @@ export type DispatchObserver = (op: string, file: string, preamble: string) => v
 export class WebGpuBackend implements Backend {
   readonly traits: GpuTraits;
   observer: DispatchObserver | null = null;
+  /** Sees each dispatch before anything of it is compiled, and may put another in its place: mutation tests do. */
+  intercept: ((op: string, dispatch: Dispatch) => Dispatch) | null = null;
   private readonly device: GPUDevice;
   private readonly queue: Queue;
   private readonly pool: BufferPool;
@@ -82,14 +94,15 @@ export class WebGpuBackend implements Backend {
 
   run(kernel: Kernel, inputs: View[], outputs: View[], attrs: unknown): void {
     const { temps = [], dispatches } = kernel.plan(inputs.map(bound), outputs.map(bound), attrs, this.traits);
-    const scratch = temps.map((n) => this.pool.allocate(kernel.name, n * 4));
+    const scratch = temps.map((n) => this.allocate(kernel.name, n, 'float32'));
     const ranges = {
       input: inputs.map(rangeOf),
       output: outputs.map(rangeOf),
       temp: scratch.map((buffer) => ({ buffer, offset: 0, size: buffer.size })),
     };
     const find = ({ of, index }: Slot) => ranges[of][index];
-    for (const { shader, reads, writes, params, fault, workgroups } of dispatches) {
+    for (const planned of dispatches) {
+      const { shader, reads, writes, params, fault, workgroups } = this.intercept?.(kernel.name, planned) ?? planned;
       const read = reads ? reads.map(find) : ranges.input;
       const written = [...(writes ? writes.map(find) : ranges.output), ...(fault ? [this.faults.range] : [])];
       const id = fault ? this.faults.add(fault) : 0;
@@ -108,6 +121,11 @@ export class WebGpuBackend implements Backend {
 
   memory() {
     return { bytes: this.pool.bytes, reserved: this.pool.reserved };
+  }
+
+  /** Drops what was compiled of a shader; used again, it is compiled again. */
+  forget(shader: Shader): void {
+    this.pipelines.forget(shader);
   }
 
   /** Dispatches and submits so far. */

@@ -48,6 +48,13 @@ export class Pipelines {
     return pipeline;
   }
 
+  /** Drops the pipeline of a shader. */
+  forget({ source, preamble = '' }: Shader): void {
+    const variants = this.cache.get(source);
+    variants?.delete(preamble);
+    if (variants?.size === 0) this.cache.delete(source);
+  }
+
   private compile({ file, source, preamble = '' }: Shader, layout: BindLayout): Pipeline {
     const { device } = this;
     device.pushErrorScope('validation');

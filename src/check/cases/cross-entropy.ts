@@ -157,6 +157,18 @@ const values: Case[] = [
   value('no dims behind the classes', [normal([2, 3, 0]), givenWhole([], [2, 0])], each()),
   value('all equal', [given(Array(20).fill(3), [2, 10]), givenWhole([0, 9])], each()),
   value('transposed logits', [normal([4, 3]), labels], (x, y) => each()(transpose(x), y)),
+  value(
+    'large logits far behind',
+    [
+      given(
+        Array.from({ length: 262 }, (_, i) => (i % 131 === 97 ? 300 : i / 131)),
+        [2, 131],
+      ),
+      whole(0, 131, [2]),
+    ],
+    each(),
+    compare,
+  ),
   value('permuted logits and labels', [normal([2, 3, 4]), whole(0, 4, [3, 2])], (x, y) =>
     each()(permute(x, [0, 2, 1]), transpose(y)),
   ),

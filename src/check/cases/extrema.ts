@@ -1,4 +1,6 @@
 // Cases of max, min, amax, amin, argmax and argmin: values, the first of equals, NaN, and where gradients go.
+import { opNamed } from '../../autograd/op.ts';
+import { apply } from '../../autograd/tape.ts';
 import { expand } from '../../ops/broadcast.ts';
 import { amax, amin, argmax, argmin, max, min } from '../../ops/extrema.ts';
 import { permute } from '../../ops/movement.ts';
@@ -75,6 +77,14 @@ const places = (op: 'argmax' | 'argmin', run: typeof argmax): Case[] => {
       title: 'all of 4 dims of floats, turned',
       inputs: [apart([5, 2, 4, 3])],
       run: (x) => [run(permute(x, [2, 0, 3, 1])), run(permute(x, [1, 3, 0, 2]))],
+      ...none,
+    },
+    {
+      op,
+      // The row can do what the function has no name for; so may every row with places to come.
+      title: 'many columns over two dims',
+      inputs: [whole(0, 4, [4, 5, 13, 3])],
+      run: (x) => apply(opNamed(op), [x], { dims: [0, 3], keepdim: false }),
       ...none,
     },
     { op, title: 'bool', inputs: [coins([4, 5])], run: (x) => run(x, 1), ...none },
