@@ -102,7 +102,8 @@ export class Tensor extends Scoped {
         `${op}: tensor ${format(this.shape)} made by ${this.madeBy} was released by ${this.lease.released}`,
       );
     }
-    return { ...this.layout, dtype: this.dtype, storage: this.lease.storage };
+    const { shape, strides, offset } = this.layout;
+    return { shape, strides, offset, dtype: this.dtype, storage: this.lease.storage };
   }
 
   /** @internal Another tensor on the same memory, without history. */
