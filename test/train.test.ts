@@ -236,7 +236,7 @@ test('help shows the flags and examples', async () => {
 
 test('downhill check prints a table, or JSON, and tells by its exit code', async () => {
   const { code, stdout } = await downhill(['check', '--op', 'relu', 'add']);
-  expect(stdout).toMatch(/op +shapes tried +forward +gradient/);
+  expect(stdout).toMatch(/op +shapes tried +forward +ulp +gradient/);
   expect(stdout).toMatch(/^relu .* ok$/m);
   expect(code).toBe(0);
   const json = await downhill(['check', '--op', 'relu', '--json']);

@@ -85,9 +85,11 @@ async function run(flags: Flags): Promise<void> {
         : left;
     await pool.greet({ begin: runs.filter(({ fault }) => fault === null) });
     let stopped = false;
-    process.once('SIGINT', () => {
-      stopped = true;
-    });
+    for (const signal of ['SIGINT', 'SIGTERM']) {
+      process.once(signal, () => {
+        stopped = true;
+      });
+    }
     const large = flags.large && !flags.sample && !flags.budget;
     const tried = await tryAll(
       pool,
@@ -119,7 +121,9 @@ async function run(flags: Flags): Promise<void> {
   }
 }
 
-const titleOf = ({ item, ...way }: Run) => `${cases[item].op}, ${cases[item].title}, ${wayText(way)}`;
+function titleOf({ item, ...way }: Run): string {
+  return `${cases[item].op}, ${cases[item].title}, ${wayText(way)}`;
+}
 
 /** Runs all cases but those marked large once, unaltered. */
 async function scan(pool: Pool): Promise<Run[]> {

@@ -21,7 +21,7 @@ export function serve(): void {
   process.on('message', async (task: Task) => {
     send(await answer(task).catch((error: Error) => ({ failed: error.stack ?? error.message })));
   });
-  process.on('SIGINT', () => {}); // the parent's business
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => {}); // the parent's business
   // Dawn may hang a process that leaves in order.
   process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 }

@@ -87,7 +87,7 @@ const places = (op: 'argmax' | 'argmin', run: typeof argmax): Case[] => {
       run: (x) => apply(opNamed(op), [x], { dims: [0, 3], keepdim: false }),
       ...none,
     },
-    { op, title: 'bool', inputs: [coins([4, 5])], run: (x) => run(x, 1), ...none },
+    { op, title: 'bool, by row', inputs: [coins([4, 5])], run: (x) => run(x, 1), ...none },
     { op, title: 'a million', large: true, inputs: [between(0, 1, MILLION)], run: (x) => run(x), ...none },
     {
       op,

@@ -283,7 +283,7 @@ const refused: Case[] = [
   refusal('scatterAdd', 'oneHot: bool', [coins([2])], (x) => oneHot(x, 2), /oneHot: expected int32 indices, got bool/),
   refusal(
     'where',
-    'maskedFill: int32',
+    'maskedFill: a mask of int32',
     [matrix, some],
     (x, y) => maskedFill(x, y, 0),
     /expected a bool mask, got int32/,

@@ -29,7 +29,7 @@ const spread = (op: 'var' | 'std', run: Spread): Case[] => [
   // Gradients are differences from the mean.
   ...reduction(op, population(run), normal).map(single),
   special(op, population(run)),
-  special(op, (x, dims) => run(x, dims)),
+  { ...special(op, (x, dims) => run(x, dims)), title: 'NaN and infinities, corrected' },
   ...empty(op, (x, dims) => run(x, dims)),
   ...floatsOnly(op, (x, dims) => run(x, dims)),
   { op, title: 'a correction of 1', inputs: [normal([5, 7])], run: (x) => [run(x, 1), run(x)] },
