@@ -80,21 +80,33 @@ describe('what is altered', () => {
 });
 
 describe('mutants', () => {
-  const source = 'fn main() {\n  out[0] = x;\n}\n';
+  const source = 'fn main() {\n  out[0] = f(compute(0));\n}\n';
   const use = (op: string, preamble: string) => ({ op, shader: { file: 'a.wgsl', source, preamble } });
   const f = (type: string, expression: string) => `fn f(x: ${type}) -> ${type} {\n  return ${expression};\n}\n`;
   const read = (type: string) => `fn compute(i: u32) -> ${type} {\n  let v = vec2<${type}>(in[i + 1u]);\n}\n`;
 
   test('a name each, the same each time; variants for other types are one', () => {
-    const uses = [use('twice', f('f32', 'x + x')), use('twice', f('i32', 'x + x')), use('next', f('f32', 'x + x'))];
+    const uses = [use('twice', f('f32', 'x + x')), use('twice', f('i32', 'x + x')), use('next', f('f32', 'x * x'))];
     const ids = mutantsOf(uses).map(({ id }) => id);
     expect(ids).toEqual([
-      'a.wgsl:2:3 statement: out[0] = x -> nothing',
+      'a.wgsl:2:3 statement: out[0] = f(compute(0)) -> nothing',
       'a.wgsl:2:7 integer: 0 -> 1',
+      'a.wgsl:2:22 integer: 0 -> 1',
       'twice f:12 arithmetic: + -> -',
-      'next f:12 arithmetic: + -> -',
+      'next f:12 arithmetic: * -> /',
     ]);
     expect(mutantsOf(uses).map(({ id }) => id)).toEqual(ids);
+  });
+
+  test('functions that several ops bring are altered once; those that nobody calls, not at all', () => {
+    const shared = 'fn compute(i: u32) -> u32 {\n  return g(i);\n}\nfn g(i: u32) -> u32 {\n  return i + i;\n}\n';
+    const idle = 'fn idle(i: u32) -> u32 {\n  return i - i;\n}\n';
+    const uses = [use('twice', shared + idle), use('next', shared)];
+    const mine = mutantsOf(uses).filter(({ file }) => file !== 'a.wgsl');
+    expect(mine.map(({ id }) => id)).toEqual(['shared functions g:12 arithmetic: + -> -']);
+    expect(uses.every((one) => altered(mine[0], one)?.preamble?.includes('i - i;\n}\n'))).toBe(true);
+    const quiet = { ...use('quiet', shared), shader: { file: 'b.wgsl', source: 'fn main() {}', preamble: shared } };
+    expect(altered(mine[0], quiet)).toBeNull();
   });
 
   test('generated lines are altered once, wherever they stand', () => {
@@ -107,9 +119,9 @@ describe('mutants', () => {
   });
 
   test('are made where they belong, and nowhere else', () => {
-    const [twice, next] = [use('twice', f('f32', 'x + x')), use('next', f('f32', 'x + x'))];
-    const [, index, sum] = mutantsOf([twice, next]);
-    expect(altered(index, next)).toEqual({ ...next.shader, source: source.replace('0', '1') });
+    const [twice, next] = [use('twice', f('f32', 'x + x')), use('next', f('f32', 'x * x'))];
+    const [, index, , sum] = mutantsOf([twice, next]);
+    expect(altered(index, next)).toEqual({ ...next.shader, source: source.replace('[0]', '[1]') });
     expect(altered(sum, twice)).toEqual({ ...twice.shader, preamble: f('f32', 'x - x') });
     expect(altered(sum, next)).toBeNull();
     expect(altered(index, { op: 'next', shader: { ...next.shader, file: 'b.wgsl' } })).toBeNull();
@@ -117,7 +129,7 @@ describe('mutants', () => {
 
   test('the list of equivalent ones: an entry that finds none is told', () => {
     const mutants = mutantsOf([use('twice', '')]);
-    const entry = { file: '*', text: 'out[0] = x;', mutated: 'out[1] = x;', why: '' };
+    const entry = { file: '*', text: 'out[0] = f(compute(0));', mutated: 'out[1] = f(compute(0));', why: '' };
     const old = { ...entry, text: 'out[2] = x;' };
     expect(listed(mutants, [entry, old])).toEqual({ equal: new Set([mutants[1]]), stale: [old] });
   });

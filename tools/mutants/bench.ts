@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { openAdapter } from '#gpu';
 import { cpuDevice } from '../../src/backends/cpu/backend.ts';
 import { init } from '../../src/backends/init.ts';
+import '../../src/ops/methods.ts'; // some cases call ops as methods
 import { WebGpuBackend } from '../../src/backends/webgpu/backend.ts';
 import type { Buffer } from '../../src/backends/webgpu/buffers.ts';
 import type { Case } from '../../src/check/case.ts';

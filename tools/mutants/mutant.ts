@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Shader } from '../../src/tensor/backend.ts';
 import { type Change, changesOf } from './mutate.ts';
+import { reachable } from './wgsl.ts';
 
 /** Code that an op dispatched. */
 export interface Use {
@@ -44,6 +45,8 @@ export interface Mutant {
  */
 const GENERATED = 'compute';
 const GENERATED_FILE = 'elementwise-plan.ts';
+/** Stands for the files that hold the functions which several ops bring in their preambles. */
+const SHARED_FILE = 'shared functions';
 
 /** A change, with its line and a key that other variants of the same code share. */
 interface Place extends Change {
@@ -82,9 +85,24 @@ function placesOf(text: string): Map<string, Place> {
   return found;
 }
 
-/** All mutants of the code in use: each shader file once, then each op's own code, then what is generated. */
+const called = new WeakMap<Shader, Set<string>>();
+
+/** The functions and values of a kernel that it reaches. */
+function calledIn({ shader }: Use): Set<string> {
+  let names = called.get(shader);
+  if (!names) {
+    names = reachable((shader.preamble ?? '') + shader.source);
+    called.set(shader, names);
+  }
+  return names;
+}
+
+/**
+ * All mutants of the code in use: each shader file once, then what preambles bring: code that several ops share once, then
+ * each op's own, then what is generated. Functions that a kernel carries along and never calls have none.
+ */
 export function mutantsOf(uses: Use[]): Mutant[] {
-  const [files, own, generated] = [new Map<string, Mutant>(), new Map<string, Mutant>(), new Map<string, Mutant>()];
+  const [files, shared, own, generated] = [1, 2, 3, 4].map(() => new Map<string, Mutant>());
   const add = (to: Map<string, Mutant>, file: string, op: string | null, place: Place) => {
     const { key, part, operator, line, column, before, after, text, mutated } = place;
     const where = to === files ? `${file}:${line}:${column}` : `${file} ${part}:${column}`;
@@ -92,27 +110,36 @@ export function mutantsOf(uses: Use[]): Mutant[] {
     const name = `${file}|${key}`;
     if (!to.has(name)) to.set(name, { id, file, op, key, part, operator, text, mutated });
   };
-  const sources = new Map(uses.map(({ shader }) => [shader.file, shader.source]));
-  for (const [file, source] of [...sources].sort()) {
-    for (const place of placesOf(source).values()) add(files, file, null, place);
+  const calls = uses.map((use) => ({ use, names: calledIn(use) }));
+  for (const { use, names } of [...calls].sort((a, b) => (a.use.shader.file < b.use.shader.file ? -1 : 1))) {
+    const { file, source } = use.shader;
+    for (const place of placesOf(source).values()) if (names.has(place.part)) add(files, file, null, place);
   }
-  for (const { op, shader } of uses) {
-    for (const place of placesOf(shader.preamble ?? '').values()) {
-      if (place.part === GENERATED) add(generated, GENERATED_FILE, null, place);
-      else add(own, op, op, place);
+  const ops = new Map<string, Set<string>>();
+  for (const { use, names } of calls) {
+    for (const { key, part } of placesOf(use.shader.preamble ?? '').values()) {
+      if (names.has(part)) ops.set(key, (ops.get(key) ?? new Set()).add(use.op));
     }
   }
-  return [files, own, generated].flatMap((map) => [...map.values()]);
+  for (const { use, names } of calls) {
+    for (const place of placesOf(use.shader.preamble ?? '').values()) {
+      if (!names.has(place.part)) continue;
+      if (place.part === GENERATED) add(generated, GENERATED_FILE, null, place);
+      else if (ops.get(place.key)!.size > 1) add(shared, SHARED_FILE, null, place);
+      else add(own, use.op, use.op, place);
+    }
+  }
+  return [files, shared, own, generated].flatMap((map) => [...map.values()]);
 }
 
 /** The shader with the mutant's change, or null where it has no such place. */
-export function altered({ file, op, key }: Mutant, use: Use): Shader | null {
+export function altered({ file, op, key, part }: Mutant, use: Use): Shader | null {
   const { shader } = use;
-  const inPreamble = op !== null || file === GENERATED_FILE;
+  const inPreamble = op !== null || file === GENERATED_FILE || file === SHARED_FILE;
   if (inPreamble ? op !== null && op !== use.op : shader.file !== file) return null;
   const text = (inPreamble ? shader.preamble : shader.source) ?? '';
   const place = placesOf(text).get(key);
-  if (!place) return null;
+  if (!place || !calledIn(use).has(part)) return null;
   const changed = text.slice(0, place.start) + place.after + text.slice(place.end);
   return inPreamble ? { ...shader, preamble: changed } : { ...shader, source: changed };
 }

@@ -135,3 +135,18 @@ export function partsOf(tokens: Token[]): Part[] {
   }
   return parts;
 }
+
+/** The names of the parts that `main` reaches, itself among them: the others are there for other kernels. */
+export function reachable(text: string): Set<string> {
+  const tokens = tokenize(text);
+  const parts = new Map(partsOf(tokens).map((part) => [part.name, part]));
+  const found = new Set<string>();
+  const visit = (name: string): void => {
+    const part = parts.get(name);
+    if (!part || found.has(name)) return;
+    found.add(name);
+    for (let i = part.from; i < part.to; i++) visit(tokens[i].text);
+  };
+  visit('main');
+  return found;
+}
