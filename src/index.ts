@@ -7,6 +7,7 @@ export { type InitOptions, init } from './backends/init.ts';
 export { type GradcheckOptions, gradcheck, gradgradcheck } from './check/gradcheck.ts';
 export { gradcheckModule, type ModuleCheckOptions } from './check/gradcheck-module.ts';
 export type { GradcheckReport } from './check/gradcheck-report.ts';
+export { type Compiled, type CompileOptions, compile, type Explanation, type KernelUse } from './compile/index.ts';
 export { type Batch, ImageSet } from './data/images.ts';
 export { MNIST_FILES, type Mnist, mnistFrom, parseIdx } from './data/mnist.ts';
 export { decodeSafetensors, encodeSafetensors } from './io/safetensors.ts';
@@ -28,7 +29,7 @@ export {
 } from './tensor/creation.ts';
 export { Device, type DeviceInfo, defaultDevice, memory, setDefaultDevice } from './tensor/device.ts';
 export type { DType, HostArray } from './tensor/dtype.ts';
-export { DeviceError, IndexError, ReleasedError, ShaderError, ShapeError } from './tensor/errors.ts';
+export { CompileError, DeviceError, IndexError, ReleasedError, ShaderError, ShapeError } from './tensor/errors.ts';
 export { manualSeed, randomState, setRandomState } from './tensor/random.ts';
 export { keep, scope } from './tensor/scope.ts';
 export type { Shape } from './tensor/shape.ts';

@@ -236,7 +236,8 @@ export function backward(root: Tensor, gradient?: Tensor, { createGraph = false 
       return g.alias('backward');
     };
     for (const [leaf, g] of differentiate([root], [seed], (x) => x.isLeaf && x.requiresGrad, createGraph)) {
-      const before = leaf.grad;
+      // What a compiled function left here went with its call.
+      const before = leaf.grad?.released ? null : leaf.grad;
       leaf.grad = before ? apply(opNamed('add'), [before, g], {})[0] : own(g);
       if (!createGraph) before?.dispose();
       moveTo(leaf.grad, leaf.scope);

@@ -1,5 +1,6 @@
 // Module: a function with parameters. Parameters, buffers and children are found among its own properties.
 import { ShapeError } from '../tensor/errors.ts';
+import { repeated, watched } from '../tensor/live.ts';
 import { keep } from '../tensor/scope.ts';
 import { elementCount, format, type Shape, sameShape } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
@@ -24,8 +25,18 @@ export const buffer = (values: Tensor): Tensor => keep(values);
  * is a buffer; a module, or an array of modules, is a child.
  */
 export abstract class Module {
+  private inTraining = true;
+
   /** Whether layers such as dropout and batch norm behave as in training. Set it with train() and eval(). */
-  training = true;
+  get training(): boolean {
+    return watched(this, () => this.inTraining);
+  }
+
+  set training(on: boolean) {
+    repeated(this, () => {
+      this.inTraining = on;
+    });
+  }
 
   abstract forward(x: Tensor): Tensor;
 

@@ -5,6 +5,7 @@ import { define, type Op } from '../autograd/op.ts';
 import { apply } from '../autograd/tape.ts';
 import type { Device } from '../tensor/device.ts';
 import { ShapeError } from '../tensor/errors.ts';
+import { live } from '../tensor/live.ts';
 import { nextStream, randomWords, type Stream, streamWords } from '../tensor/random.ts';
 import { elementCount, format, type Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -53,16 +54,17 @@ function checkProbability(op: string, p: number): void {
 }
 
 /** Zeroes each element with probability p and scales the rest by 1 / (1 - p). Takes the next stream of the generator. */
-export function dropout(x: Tensor, p = 0.5, stream: Stream = nextStream()): Tensor {
+export function dropout(x: Tensor, p = 0.5, stream?: Stream): Tensor {
   checkProbability('dropout', p);
-  return apply(dropoutOp, [x], { p, stream })[0];
+  const attrs = live(() => ({ p, stream: stream ?? nextStream() }));
+  return apply(dropoutOp, [x], attrs)[0];
 }
 
 /** Random numbers in [0, 1) that are at least p: whom dropout keeps. */
-const kept = (shape: Shape, device: Device, p: number, stream: Stream) => ge(rand(shape, { device, stream }), p);
+const kept = (shape: Shape, device: Device, p: number, stream?: Stream) => ge(rand(shape, { device, stream }), p);
 
 /** Zeroes each channel of x [N, C, ...] with probability p and scales the rest by 1 / (1 - p). */
-export function dropout2d(x: Tensor, p = 0.5, stream: Stream = nextStream()): Tensor {
+export function dropout2d(x: Tensor, p = 0.5, stream?: Stream): Tensor {
   checkProbability('dropout2d', p);
   if (x.rank < 3)
     throw new ShapeError(`dropout2d: expected input [N, C, ...] of at least 3 dims, got ${format(x.shape)}`);
@@ -78,7 +80,7 @@ const SELU_LOW = -1.7580993408473766;
  * Dropout for SELU networks (Klambauer et al., 2017): with probability p an element becomes SELU's lower limit s, and all
  * are then mapped by a x + b so that mean 0 and variance 1 stay: a = 1 / sqrt((1 - p) (1 + p s^2)), b = -a p s.
  */
-export function alphaDropout(x: Tensor, p = 0.5, stream: Stream = nextStream()): Tensor {
+export function alphaDropout(x: Tensor, p = 0.5, stream?: Stream): Tensor {
   checkProbability('alphaDropout', p);
   if (x.dtype !== 'float32') throw new ShapeError(`alphaDropout: expected dtype float32, got ${x.dtype}`);
   // With all of them dropped there is nothing to keep the variance of: zeros, as in PyTorch.

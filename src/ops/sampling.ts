@@ -8,6 +8,7 @@ import type { Param } from '../tensor/backend.ts';
 import { type Device, defaultDevice } from '../tensor/device.ts';
 import { type DType, WGSL_TYPE } from '../tensor/dtype.ts';
 import { ShapeError } from '../tensor/errors.ts';
+import { live } from '../tensor/live.ts';
 import { mulHigh, nextStream, normal, randomWords, type Stream, streamWords, uniform } from '../tensor/random.ts';
 import { checkShape, elementCount, type Shape } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
@@ -102,8 +103,9 @@ const integersOp = distribution({
 
 function make(call: string, op: Op<RandomAttrs>, shape: Shape, a: number, b: number, options: RandomOptions): Tensor {
   checkShape(call, shape);
-  const { device = defaultDevice(), requiresGrad = false, stream = nextStream() } = options;
-  const out = generate(op, device, { shape, stream, a, b });
+  const { device = defaultDevice(), requiresGrad = false, stream } = options;
+  const attrs = live(() => ({ shape, stream: stream ?? nextStream(), a, b }));
+  const out = generate(op, device, attrs);
   out.requiresGrad = requiresGrad;
   return out;
 }
@@ -127,7 +129,7 @@ export function randint(low: number, high: number, shape: Shape, options: Random
 }
 
 /** 1 with the probability that each element of p gives, else 0, as float32. Without a gradient. The same on every device. */
-export function bernoulli(p: Tensor, stream: Stream = nextStream()): Tensor {
+export function bernoulli(p: Tensor, stream?: Stream): Tensor {
   if (!(p instanceof Tensor) || p.dtype !== 'float32') {
     throw new ShapeError(
       `bernoulli: expected probabilities of dtype float32, got ${p instanceof Tensor ? p.dtype : p}`,

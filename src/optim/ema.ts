@@ -2,6 +2,7 @@
 import { apply, noGrad } from '../autograd/tape.ts';
 import { emaOp, swapOp } from '../ops/arena.ts';
 import { contiguous } from '../ops/elementwise.ts';
+import { live, repeated, watched } from '../tensor/live.ts';
 import { keep } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { ParameterArena } from './arena.ts';
@@ -30,19 +31,22 @@ export class EMA {
 
   /** Whether the parameters hold the averages, since an odd number of calls of swap(). */
   get isSwapped(): boolean {
-    return this.swapped;
+    return watched(this, () => this.swapped);
   }
 
   /** Moves the averages towards the parameters. Throws while the parameters hold the averages. */
   update(): void {
-    if (this.swapped) throw new Error('EMA: update() while the parameters hold the averages; swap() back first');
-    noGrad(() => apply(emaOp, [this.averages, this.arena.values()], { decay: this.decay }));
+    if (this.isSwapped) throw new Error('EMA: update() while the parameters hold the averages; swap() back first');
+    const attrs = live(() => ({ decay: this.decay }));
+    noGrad(() => apply(emaOp, [this.averages, this.arena.values()], attrs));
   }
 
   /** Trades the values of the parameters and their averages, in place: once to evaluate, once more to go on training. */
   swap(): void {
     noGrad(() => apply(swapOp, [this.arena.values(), this.averages], {}));
-    this.swapped = !this.swapped;
+    repeated(this, () => {
+      this.swapped = !this.swapped;
+    });
   }
 
   /** Releases the averages; the parameters keep what they hold. */

@@ -2,18 +2,19 @@
 import type { Op } from '../autograd/op.ts';
 import { apply, noGrad } from '../autograd/tape.ts';
 import type { UpdateAttrs } from '../ops/update.ts';
+import { live } from '../tensor/live.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { flattenGradients, ParameterArena, slice } from './arena.ts';
 import { checkRange } from './check.ts';
 import { type ClipNormOptions, clipGradNorm, clipGradValue } from './clip.ts';
 
-/** A run of neighbouring parameters, in elements of the arena of parameters and of the flat gradients. */
+/** A run of neighbouring parameters: which, and where they lie in the arena of parameters and in the flat gradients. */
 interface Run {
+  parameters: number[];
   from: number;
   to: number;
   gradient: number;
-  step: number;
 }
 
 /**
@@ -63,12 +64,12 @@ export abstract class Optimizer<A extends UpdateAttrs = UpdateAttrs> {
     noGrad(() =>
       scope(() => {
         const { flat } = flattenGradients(this.op.name, ready);
-        this.parameters.forEach((parameter, i) => {
-          if (parameter.grad) this.counts[i]++;
-        });
-        for (const { from, to, gradient, step } of this.runs()) {
+        for (const { parameters, from, to, gradient } of this.runs()) {
           const arenas = [values, ...this.states].map((arena) => slice(arena, from, to));
-          const attrs = { lr: this.lr, ...this.options, step } as A;
+          const attrs = live(
+            () => this.attrsOf(parameters),
+            () => parameters.every((i) => this.counts[i] === this.counts[parameters[0]]),
+          );
           apply(this.op, [...arenas, slice(flat, gradient, gradient + to - from)], attrs);
         }
       }),
@@ -99,17 +100,27 @@ export abstract class Optimizer<A extends UpdateAttrs = UpdateAttrs> {
     for (const state of this.states) state.dispose();
   }
 
+  /** Counts an update of these parameters, which have had equally many, and tells its attributes. */
+  private attrsOf(parameters: number[]): A {
+    for (const i of parameters) this.counts[i]++;
+    return { lr: this.lr, ...this.options, step: this.counts[parameters[0]] } as A;
+  }
+
   /** Ranges over neighbouring parameters that have a gradient and the same count of updates. */
   private runs(): Run[] {
-    const { offsets } = this.arena;
+    const { counts, arena } = this;
     const runs: Run[] = [];
     let gradient = 0;
     this.parameters.forEach((parameter, i) => {
       if (!parameter.grad) return;
-      const [from, to, step] = [offsets[i], offsets[i + 1], this.counts[i]];
+      const [from, to] = [arena.offsets[i], arena.offsets[i + 1]];
       const last = runs.at(-1);
-      if (last && last.to === from && last.step === step) last.to = to;
-      else runs.push({ from, to, gradient, step });
+      if (last && last.to === from && counts[last.parameters[0]] === counts[i]) {
+        last.to = to;
+        last.parameters.push(i);
+      } else {
+        runs.push({ parameters: [i], from, to, gradient });
+      }
       gradient += to - from;
     });
     return runs;

@@ -13,6 +13,8 @@ export interface Storage {
   references: number;
   /** New with every write in place, so that the tape can tell a saved tensor that has changed or moved since. */
   version: number;
+  /** How many tensors were moved from here to other memory. */
+  moved?: number;
 }
 
 /** A typed layout over storage: what a kernel reads and writes. */
@@ -93,6 +95,8 @@ export interface Kernel<A = any> {
   readonly name: string;
   /** The float64 reference. Inputs are contiguous copies. */
   cpu(inputs: CpuArray[], outputs: CpuArray[], attrs: A): void;
+  /** Floating-point operations of a call, where the row tells. */
+  flops?(inputs: Spec[], outputs: Spec[], attrs: A): number;
   /** The dispatches that compute the same on a GPU. Pure; called before any GPU work. */
   plan(inputs: TypedLayout[], outputs: TypedLayout[], attrs: A, gpu: GpuTraits): Plan;
   /**
@@ -108,6 +112,52 @@ export interface MemoryUse {
   reserved: number;
 }
 
+/** What stands for memory in a graph: the handle of a storage that is the graph's own. */
+export interface Symbolic {
+  elements: number;
+  dtype: DType;
+}
+
+/** One call of a kernel in a graph. */
+export interface Call {
+  kernel: Kernel;
+  inputs: View[];
+  /** The first `mutates` of them are changed in place; the others are written whole. */
+  outputs: View[];
+  mutates: number;
+  attrs: unknown;
+  /** Which of the values that a replay is given takes the place of `attrs`; -1 where they never change. */
+  live: number;
+}
+
+/** A traced computation: calls in order, on storages of the graph's own (see Symbolic) and on the backend's. */
+export interface Graph {
+  calls: Call[];
+  /** Own storages that every replay fills. */
+  inputs: Storage[];
+  /** Own storages that hold the same values at the start of every replay. */
+  constants: Map<Storage, HostArray>;
+  /** What a replay hands out: contiguous, on own storages. */
+  results: View[];
+}
+
+/** A graph made ready to run again and again. */
+export interface Program {
+  /** The shader files that each call dispatches. */
+  readonly shaders: string[][];
+  /** Bytes of the graph's own memory as it is shared, and as it would be without sharing. */
+  readonly bytes: { planned: number; unshared: number };
+  /** Submits of a replay to the device. */
+  readonly submits: number;
+  /**
+   * Runs the calls once: fills the inputs from contiguous views, takes `values` as live attributes (null: those of the
+   * trace), and writes the results to contiguous views. False where other dispatches are needed now; then nothing was done.
+   */
+  replay(inputs: View[], results: View[], values: readonly unknown[] | null): boolean;
+  /** Gives its memory back. */
+  dispose(): void;
+}
+
 /** What a device must do. Calls take effect in the order in which they are made. */
 export interface Backend {
   /** `op` names the caller in an out-of-memory error. */
@@ -117,7 +167,11 @@ export interface Backend {
   /** The elements of a view, row-major. Rejects with what went wrong before it, if anything did. */
   read(view: View): Promise<HostArray>;
   run(kernel: Kernel, inputs: View[], outputs: View[], attrs: unknown): void;
+  /** Plans a graph and asks for all that it needs; returns at once. */
+  program(graph: Graph): Program;
   free(handle: Handle): void;
   memory(): MemoryUse;
   destroy(): void;
+  /** Why its tensors can no longer be used, on a backend that only recorded. */
+  readonly closed?: string | null;
 }

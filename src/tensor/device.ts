@@ -1,6 +1,6 @@
 // A device: where tensors live and ops run. One is the default, set by init().
 import type { Backend, MemoryUse } from './backend.ts';
-import { DeviceError } from './errors.ts';
+import { CompileError, DeviceError } from './errors.ts';
 
 /** What `init()` found, in words and numbers. */
 export interface DeviceInfo {
@@ -18,17 +18,38 @@ export interface DeviceInfo {
   limits?: Record<string, number>;
 }
 
+/** The device whose work is recorded at present, and what records it. */
+let recording: { device: Device; backend: Backend } | null = null;
+
 export class Device {
   readonly info: DeviceInfo;
-  /** @internal */
-  readonly backend: Backend;
+  private readonly own: Backend;
   /** Resolves with the reason if the device is lost; stays pending otherwise. */
   readonly lost: Promise<string>;
 
   constructor(info: DeviceInfo, backend: Backend, lost: Promise<string> = new Promise(() => {})) {
     this.info = info;
-    this.backend = backend;
+    this.own = backend;
     this.lost = lost;
+  }
+
+  /** @internal What does the work: its own backend, or the one that records in its place. */
+  get backend(): Backend {
+    if (!recording) return this.own;
+    if (recording.device !== this) {
+      throw new CompileError(`compile: works on one device, ${recording.device}, and met ${this}`);
+    }
+    return recording.backend;
+  }
+
+  /** @internal Runs `fn` with another backend in the place of this device's. Other devices are refused meanwhile. */
+  recorded<T>(backend: Backend, fn: () => T): T {
+    recording = { device: this, backend };
+    try {
+      return fn();
+    } finally {
+      recording = null;
+    }
   }
 
   get kind(): DeviceInfo['kind'] {
@@ -38,7 +59,7 @@ export class Device {
   /** Releases everything on the device. Its tensors can no longer be used. */
   destroy(): void {
     if (current === this) current = null;
-    this.backend.destroy();
+    this.own.destroy();
   }
 
   toString(): string {

@@ -18,6 +18,11 @@ export class ReleasedError extends Error {
   override name = 'ReleasedError';
 }
 
+/** Code inside compile() that cannot be traced; the message names the line. */
+export class CompileError extends Error {
+  override name = 'CompileError';
+}
+
 /** The device is absent, was lost, or reported a validation or out-of-memory error. */
 export class DeviceError extends Error {
   override name = 'DeviceError';

@@ -1,4 +1,5 @@
 // Philox4x32-10 (Salmon et al., SC'11): counter-based random bits, the same on every device (shaders/parts/philox.wgsl).
+import { refuseInTrace } from './live.ts';
 
 const MULTIPLIER = [0xd2511f53, 0xcd9e8d57];
 const WEYL = [0x9e3779b9, 0xbb67ae85];
@@ -43,6 +44,7 @@ export function manualSeed(seed: number): void {
   if (!Number.isSafeInteger(seed) || seed < 0) {
     throw new RangeError(`manualSeed: expected a whole number from 0 to 2^53 - 1, got ${seed}`);
   }
+  refuseInTrace('manualSeed');
   state = { seed, stream: 0 };
 }
 
@@ -51,11 +53,13 @@ export const randomState = (): Stream => ({ ...state });
 
 /** Goes back to a state that randomState() gave. */
 export function setRandomState(saved: Stream): void {
+  refuseInTrace('setRandomState');
   state = { ...saved };
 }
 
 /** @internal The next unused stream; each call of a random op takes one. */
 export function nextStream(): Stream {
+  refuseInTrace('random numbers of the host');
   const { seed, stream } = state;
   state.stream++;
   return { seed, stream };

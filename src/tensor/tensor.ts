@@ -2,7 +2,7 @@
 import type { Storage, View } from './backend.ts';
 import type { Device } from './device.ts';
 import { type DType, type HostArray, toHost } from './dtype.ts';
-import { ReleasedError, ShapeError } from './errors.ts';
+import { CompileError, ReleasedError, ShapeError } from './errors.ts';
 import { moveTo, Scoped } from './scope.ts';
 import { contiguousLayout, elementCount, format, isContiguous, type Layout, type Shape } from './shape.ts';
 
@@ -92,15 +92,14 @@ export class Tensor extends Scoped {
 
   /** Whether the memory was given back. */
   get released(): boolean {
-    return this.lease.released !== null;
+    return this.lease.released !== null || Boolean(this.lease.storage.backend.closed);
   }
 
   /** @internal Where the elements lie; throws a ReleasedError that names `op` where they lie nowhere any more. */
   view(op: string): View {
-    if (this.lease.released !== null) {
-      throw new ReleasedError(
-        `${op}: tensor ${format(this.shape)} made by ${this.madeBy} was released by ${this.lease.released}`,
-      );
+    if (this.released) {
+      const why = this.lease.storage.backend.closed ?? `released by ${this.lease.released}`;
+      throw new ReleasedError(`${op}: tensor ${format(this.shape)} made by ${this.madeBy} was ${why}`);
     }
     const { shape, strides, offset } = this.layout;
     return { shape, strides, offset, dtype: this.dtype, storage: this.lease.storage };
@@ -113,6 +112,13 @@ export class Tensor extends Scoped {
 
   /** @internal Moves this tensor to other memory that already holds its values (an optimizer's arena). */
   adopt(storage: Storage, offset: number): void {
+    const before = this.lease.storage;
+    if (before.backend !== storage.backend) {
+      throw new CompileError(
+        `compile: ${this}, made outside, cannot be moved inside: make optimizers and averages outside, and zero gradients inside`,
+      );
+    }
+    before.moved = (before.moved ?? 0) + 1;
     this.lease.release('move');
     collected.unregister(this.lease);
     this.lease = new Lease(storage);

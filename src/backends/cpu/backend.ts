@@ -1,9 +1,10 @@
 // The float64 reference: runs a kernel's cpu function on plain arrays, at once.
-import type { Backend, CpuArray, Kernel, View } from '../../tensor/backend.ts';
+import type { Backend, CpuArray, Graph, Kernel, View } from '../../tensor/backend.ts';
 import { Device } from '../../tensor/device.ts';
 import type { DType, HostArray } from '../../tensor/dtype.ts';
 import { gather } from '../../tensor/gather.ts';
 import { elementCount } from '../../tensor/shape.ts';
+import { CpuProgram } from './program.ts';
 
 const ARRAY = { float32: Float64Array, float16: Float64Array, int32: Int32Array, bool: Uint8Array };
 
@@ -36,6 +37,10 @@ export class CpuBackend implements Backend {
     });
     kernel.cpu(read, written, attrs);
     this.observer?.(kernel, read, written, attrs);
+  }
+
+  program(graph: Graph): CpuProgram {
+    return new CpuProgram(this, graph);
   }
 
   free(handle: unknown): void {

@@ -1,34 +1,19 @@
 // WebGPU as a backend: plans of kernels become dispatches on pooled buffers with cached bind groups.
-import type {
-  Backend,
-  Dispatch,
-  GpuTraits,
-  Kernel,
-  Param,
-  Shader,
-  Slot,
-  TypedLayout,
-  View,
-} from '../../tensor/backend.ts';
+import type { Backend, Dispatch, GpuTraits, Graph, Kernel, Shader, Slot, View } from '../../tensor/backend.ts';
 import { BYTES, type DType, type HostArray } from '../../tensor/dtype.ts';
 import { DeviceError, IndexError } from '../../tensor/errors.ts';
 import { gather } from '../../tensor/gather.ts';
 import { fromHalf, toHalf } from '../../tensor/half.ts';
-import { ALIGNMENT, extent } from '../../tensor/shape.ts';
+import { extent } from '../../tensor/shape.ts';
+import { blockWords, bound, createGroup, pack, type Range, rangeOf } from './bind.ts';
 import { type Buffer, BufferPool } from './buffers.ts';
 import type { OpenedAdapter } from './door.ts';
 import { Faults } from './faults.ts';
-import { type Pipeline, Pipelines, UNIFORM_BYTES } from './pipelines.ts';
+import { type Pipeline, Pipelines } from './pipelines.ts';
+import { GpuProgram } from './program.ts';
 import { Queue } from './queue.ts';
 
 const MAX_BIND_GROUPS = 4096;
-
-/** A range of a buffer as a dispatch binds it, in bytes. */
-interface Range {
-  buffer: Buffer;
-  offset: number;
-  size: number;
-}
 
 /** Called for each dispatch with the op and the shader file; the kernel check counts coverage with it. */
 export type DispatchObserver = (op: string, file: string, preamble: string) => void;
@@ -44,6 +29,8 @@ export class WebGpuBackend implements Backend {
   private readonly pipelines: Pipelines;
   private readonly groups = new Map<string, GPUBindGroup>();
   private readonly faults: Faults;
+  /** What programs hold beside buffers of the pool. */
+  private uniformBytes = 0;
 
   constructor(device: GPUDevice, { software, polls }: Omit<OpenedAdapter, 'adapter'>) {
     this.device = device;
@@ -96,8 +83,8 @@ export class WebGpuBackend implements Backend {
     const { temps = [], dispatches } = kernel.plan(inputs.map(bound), outputs.map(bound), attrs, this.traits);
     const scratch = temps.map((n) => this.allocate(kernel.name, n, 'float32'));
     const ranges = {
-      input: inputs.map(rangeOf),
-      output: outputs.map(rangeOf),
+      input: inputs.map((view) => rangeOf(view)),
+      output: outputs.map((view) => rangeOf(view)),
       temp: scratch.map((buffer) => ({ buffer, offset: 0, size: buffer.size })),
     };
     const find = ({ of, index }: Slot) => ranges[of][index];
@@ -106,12 +93,22 @@ export class WebGpuBackend implements Backend {
       const read = reads ? reads.map(find) : ranges.input;
       const written = [...(writes ? writes.map(find) : ranges.output), ...(fault ? [this.faults.range] : [])];
       const id = fault ? this.faults.add(fault) : 0;
+      const block = new Uint32Array(blockWords(params));
+      pack(params, id, block, 0);
       const pipeline = this.pipelines.get(shader, read.length, written.length);
       const group = this.bindGroup(pipeline, [...read, ...written]);
       this.observer?.(kernel.name, shader.file, shader.preamble ?? '');
-      this.queue.dispatch({ op: kernel.name, pipeline, group, params: pack(params, id), workgroups });
+      this.queue.dispatch({ op: kernel.name, pipeline, group, params: block, workgroups });
     }
     for (const buffer of scratch) this.pool.free(buffer);
+  }
+
+  program(graph: Graph): GpuProgram {
+    const { device, queue, pool, pipelines, faults, traits } = this;
+    const hold = (bytes: number) => {
+      this.uniformBytes += bytes;
+    };
+    return new GpuProgram({ backend: this, device, queue, pool, pipelines, faults, traits, hold }, graph);
   }
 
   free(handle: unknown): void {
@@ -120,7 +117,7 @@ export class WebGpuBackend implements Backend {
   }
 
   memory() {
-    return { bytes: this.pool.bytes, reserved: this.pool.reserved };
+    return { bytes: this.pool.bytes + this.uniformBytes, reserved: this.pool.reserved + this.uniformBytes };
   }
 
   /** Drops what was compiled of a shader; used again, it is compiled again. */
@@ -153,51 +150,11 @@ export class WebGpuBackend implements Backend {
     let group = this.groups.get(key);
     if (!group) {
       if (this.groups.size >= MAX_BIND_GROUPS) this.groups.clear();
-      const entries: GPUBindGroupEntry[] = ranges.map(({ buffer, offset, size }, binding) => ({
-        binding,
-        resource: { buffer: buffer.gpu, offset, size },
-      }));
-      entries.push({ binding: ranges.length, resource: this.queue.uniformBinding });
-      group = this.device.createBindGroup({ label: key, layout: layout.group, entries });
+      group = createGroup(this.device, layout, ranges, this.queue.uniforms, key);
       this.groups.set(key, group);
     }
     return group;
   }
-}
-
-/** The layout as a plan sees it: memory is bound at the last aligned place before it. */
-const bound = ({ shape, strides, dtype, offset }: View): TypedLayout => ({
-  shape,
-  strides,
-  dtype,
-  offset: offset % ALIGNMENT,
-});
-
-/** The bytes a view touches, from the last aligned place before it, in whole vec4s. */
-function rangeOf(view: View): Range {
-  const lead = view.offset % ALIGNMENT;
-  const length = Math.max(lead + extent(view), 1);
-  return {
-    buffer: view.storage.handle as Buffer,
-    offset: (view.offset - lead) * BYTES[view.dtype],
-    size: Math.ceil(length / 4) * 4 * BYTES[view.dtype],
-  };
-}
-
-function pack(params: Param[], fault: number): Uint32Array {
-  const words = new Uint32Array(Math.ceil(params.length / 4) * 4);
-  if (words.byteLength > UNIFORM_BYTES) {
-    throw new DeviceError(`a uniform block holds ${UNIFORM_BYTES / 4} words, got ${params.length}`);
-  }
-  const floats = new Float32Array(words.buffer);
-  const ints = new Int32Array(words.buffer);
-  params.forEach((param, i) => {
-    if (typeof param === 'number') words[i] = param;
-    else if (param === 'fault') words[i] = fault;
-    else if ('f32' in param) floats[i] = param.f32;
-    else ints[i] = param.i32;
-  });
-  return words;
 }
 
 /** Host values in the device's format: a copy, since the queue may hold it until the commands before it have run. */

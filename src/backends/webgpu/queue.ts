@@ -2,6 +2,7 @@
 // still compiling holds back those behind it, while the caller goes on.
 import { DeviceError } from '../../tensor/errors.ts';
 import type { Buffer } from './buffers.ts';
+import { Flights } from './flights.ts';
 import { Pace, type Stretch } from './pace.ts';
 import { type Pipeline, UNIFORM_BYTES } from './pipelines.ts';
 
@@ -26,7 +27,21 @@ interface ReadBytes {
   extra: ArrayBuffer;
 }
 
-type Command = DispatchCommand | { run: () => void };
+/** A whole program, to go in one submit. */
+export interface ReplayCommand {
+  /** The ops, for messages. */
+  op: string;
+  /** Stands for its dispatches in hashes. */
+  hash: number;
+  dispatches: number;
+  /** One of its dispatches whose pipeline is not ready yet, if there is one. */
+  pending(): { op: string; pipeline: Pipeline } | undefined;
+  /** Records its commands; no pass is open. */
+  encode(encoder: GPUCommandEncoder): void;
+}
+
+/** `blocked`: what to wait for before it can run; null where it can. */
+type Command = DispatchCommand | { run: () => void; blocked?: () => Promise<unknown> | null };
 
 /** Dispatches per submit: few enough that a software adapter starts while the rest is being encoded. */
 const BATCH = 64;
@@ -39,7 +54,8 @@ export class Queue {
   private readonly waiting: Command[] = [];
   private encoder: GPUCommandEncoder | null = null;
   private pass: GPUComputePassEncoder | null = null;
-  private readonly uniforms: GPUBuffer;
+  /** What bind groups bind as their uniform block; the offset comes with the dispatch. */
+  readonly uniforms: GPUBuffer;
   private readonly uniformData = new Uint32Array((BATCH * UNIFORM_BYTES) / 4);
   private encoded = 0;
   private pumping: Promise<void> | null = null;
@@ -50,6 +66,7 @@ export class Queue {
   private readonly reports = new Set<Promise<void>>();
   /** Ops encoded since the last submit, for messages. */
   private readonly ops = new Set<string>();
+  private readonly flights: Flights;
   dispatches = 0;
   submits = 0;
 
@@ -62,17 +79,20 @@ export class Queue {
       size: this.uniformData.byteLength,
       usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
     });
+    this.flights = new Flights(
+      () => device.queue.onSubmittedWorkDone(),
+      (error) => this.lost(error),
+    );
     device.pushErrorScope('validation'); // one is open at all times, from submit to submit
-  }
-
-  /** What a bind group binds as its uniform block; the offset comes with the dispatch. */
-  get uniformBinding(): GPUBufferBinding {
-    return { buffer: this.uniforms, size: UNIFORM_BYTES };
   }
 
   /** Records the first error; every later read rejects with it. */
   fail(error: DeviceError): void {
     this.failure ??= error;
+  }
+
+  private lost({ message }: Error): void {
+    this.fail(new DeviceError(`the device was lost or destroyed: ${message}`));
   }
 
   /** Turns an error report of the device into a failure; reads wait for it. */
@@ -81,7 +101,7 @@ export class Queue {
       .then((error) => {
         if (error) this.fail(new DeviceError(describe(error.message)));
       })
-      .catch((error: Error) => this.fail(new DeviceError(`the device was lost or destroyed: ${error.message}`)))
+      .catch((error: Error) => this.lost(error))
       .finally(() => this.reports.delete(done));
     this.reports.add(done);
   }
@@ -89,6 +109,25 @@ export class Queue {
   dispatch(command: DispatchCommand): void {
     if (this.waiting.length === 0 && command.pipeline.ready) this.encode(command);
     else this.enqueue(command);
+  }
+
+  /** Runs a program: one submit with all that is open, once its pipelines are ready and few replays are under way. */
+  replay(command: ReplayCommand): void {
+    this.enqueue({
+      blocked: () => {
+        const late = command.pending();
+        return late ? this.compiled(late) : this.flights.full;
+      },
+      run: () => {
+        this.endPass();
+        command.encode(this.openEncoder());
+        this.ops.add(command.op);
+        this.dispatches += command.dispatches;
+        this.pace?.dispatch(command.hash);
+        this.submit();
+        this.flights.begin(this.submits);
+      },
+    });
   }
 
   /** Copies host bytes into a buffer, after the commands before it. The bytes must not change until then. */
@@ -103,6 +142,7 @@ export class Queue {
   async read(buffer: Buffer, offset: number, size: number, extra?: ExtraCopy): Promise<ReadBytes> {
     const total = size + (extra?.size ?? 0);
     let stretch: Stretch | undefined;
+    let settled = () => {};
     const copied = new Promise<GPUBuffer>((resolve) => {
       this.enqueue({
         run: () => {
@@ -112,6 +152,7 @@ export class Queue {
           extra?.encode(this.openEncoder(), staging, size);
           this.submit();
           stretch = this.pace?.read(performance.now());
+          if (this.flights.any) this.flights.prove(new Promise<void>((done) => (settled = done)));
           resolve(staging);
         },
       });
@@ -123,7 +164,9 @@ export class Queue {
       await staging.mapAsync(GPUMapMode.READ, 0, total);
       if (stretch) this.pace!.finish(stretch, asked, performance.now());
     } catch (error) {
-      this.fail(new DeviceError(`the device was lost or destroyed: ${(error as Error).message}`));
+      this.lost(error as Error);
+    } finally {
+      settled();
     }
     await this.settle();
     const mapped = staging.getMappedRange(0, total);
@@ -161,14 +204,15 @@ export class Queue {
     if (!this.pumping) this.pump();
   }
 
-  /** Runs waiting commands up to the first whose pipeline is not ready, and goes on when it is. */
+  /** Runs waiting commands up to the first that has to wait for something, and goes on when it need not any more. */
   private pump(): void {
     if (this.failure) this.waiting.length = 0;
     let done = 0;
     try {
       for (const command of this.waiting) {
-        if ('pipeline' in command && !command.pipeline.ready) {
-          this.pumping = this.afterCompiling(command);
+        const wait = this.blockedBy(command);
+        if (wait) {
+          this.pumping = this.resume(wait);
           break;
         }
         done++; // before it runs: what throws must not run again
@@ -180,16 +224,25 @@ export class Queue {
     }
   }
 
-  /** Goes on when the command's pipeline is ready, or gives up when it cannot be. */
-  private async afterCompiling({ op, pipeline }: DispatchCommand): Promise<void> {
+  private blockedBy(command: Command): Promise<unknown> | null {
+    if ('run' in command) return command.blocked?.() ?? null;
+    return command.pipeline.ready ? null : this.compiled(command);
+  }
+
+  private async resume(wait: Promise<unknown>): Promise<void> {
+    await wait;
+    this.pumping = null;
+    this.pump();
+  }
+
+  /** Waits until a pipeline is ready, and fails with the name of the op where it cannot be. */
+  private async compiled({ op, pipeline }: { op: string; pipeline: Pipeline }): Promise<void> {
     try {
       await pipeline.compiled;
     } catch (error) {
       const { message } = error as Error;
       this.fail(Object.assign(error as DeviceError, { message: `${op}: ${message}` }));
     }
-    this.pumping = null;
-    this.pump();
   }
 
   private encode({ op, pipeline, group, params, workgroups }: DispatchCommand): void {
