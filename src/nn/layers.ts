@@ -38,7 +38,7 @@ export class Linear extends Module {
   }
 }
 
-/** 2-D convolution; weight [out, in, kernel, kernel]. Both start uniform within 1 / sqrt(in * kernel * kernel). */
+/** 2-D convolution; weight [out, in / groups, kernel, kernel]. Both start uniform within 1 / sqrt(in * kernel * kernel). */
 export class Conv2d extends Module {
   weight: Tensor;
   bias: Tensor | null;
@@ -52,7 +52,7 @@ export class Conv2d extends Module {
   ) {
     super();
     const kernel = typeof kernelSize === 'number' ? [kernelSize, kernelSize] : kernelSize;
-    const shape = [outChannels, inChannels, ...kernel];
+    const shape = [outChannels, inChannels / (options.groups ?? 1), ...kernel];
     this.weight = parameter(layerDefault(shape, fanIn(shape)));
     this.bias = bias ? parameter(layerDefault([outChannels], fanIn(shape))) : null;
     this.options = options;

@@ -98,6 +98,7 @@ export { alphaDropout, dropout, dropout2d } from './random.ts';
 export { flip, repeatInterleave, roll, tile } from './rearrange.ts';
 export { all, any, countNonzero, mean, prod } from './reduction.ts';
 export { huberLoss, l1Loss, mseLoss, smoothL1Loss } from './regression.ts';
+export { localResponseNorm, type ResponseNormOptions } from './response-norm.ts';
 export { bernoulli } from './sampling.ts';
 export { cumprod, cumsum } from './scan.ts';
 export { chunk, narrow, select, slice, split, unbind } from './slice.ts';

@@ -9,7 +9,8 @@ import { ShapeError } from '../tensor/errors.ts';
 import { elementCount, format, normalizeDim, type Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { sum } from './broadcast.ts';
-import { exp, mul, neg, sub } from './elementwise.ts';
+import { div, exp, log, mul, neg, sub } from './elementwise.ts';
+import { amax } from './extrema.ts';
 import { constants, grid, threads } from './launch.ts';
 import { transpose } from './movement.ts';
 
@@ -19,6 +20,8 @@ interface SoftmaxAttrs {
 
 /** Values that a thread sums before they join the rest: short sums have small errors. */
 const BLOCK = 16;
+/** Longer rows are left to the reductions. */
+const LONG = 2 ** 16;
 
 function plan(file: string, text: string, shape: Shape, { log }: SoftmaxAttrs, gpu: GpuTraits): Plan {
   const size = shape.at(-1)!;
@@ -82,9 +85,18 @@ const softmaxGrad = (y: Tensor, g: Tensor, attrs: SoftmaxAttrs): Tensor => apply
 function along(op: string, x: Tensor, dim: number, attrs: SoftmaxAttrs): Tensor {
   const d = normalizeDim(op, dim, x.rank);
   if (x.dtype !== 'float32') throw new ShapeError(`${op}: expected dtype float32, got ${x.dtype} ${format(x.shape)}`);
+  if (x.shape[d] > LONG) return byOps(x, d, attrs);
   const last = x.rank - 1;
   if (d === last) return apply(softmaxOp, [x], attrs)[0];
   return transpose(apply(softmaxOp, [transpose(x, d, last)], attrs)[0], d, last);
+}
+
+/** The same by the general reductions, which spread a long row over many workgroups. */
+function byOps(x: Tensor, dim: number, { log: logarithm }: SoftmaxAttrs): Tensor {
+  const shifted = sub(x, amax(x, dim, true).detach());
+  const powers = exp(shifted);
+  const total = sum(powers, dim, true);
+  return logarithm ? sub(shifted, log(total)) : div(powers, total);
 }
 
 /**

@@ -4,6 +4,7 @@ import { cases as activation } from './activation.ts';
 import { cases as arena } from './arena.ts';
 import { cases as averagePool } from './average-pool.ts';
 import { cases as comparison } from './comparison.ts';
+import { cases as composed } from './composed.ts';
 import { cases as conv } from './conv.ts';
 import { cases as convForms } from './conv-forms.ts';
 import { cases as crossEntropy } from './cross-entropy.ts';
@@ -54,6 +55,7 @@ export const cases: Case[] = [
   ...convForms,
   ...maxPool,
   ...averagePool,
+  ...composed,
   ...norm,
   ...normalize,
   ...crossEntropy,

@@ -94,9 +94,9 @@ const both = (run: Softmax, name: string): Case[] => [
 
 const long: Case[] = [
   {
-    ...{ op: 'softmax', title: 'the sum of a long row', large: true, gradients: 'none' },
+    ...{ op: 'softmax', title: 'the sum of a long row', large: true, gradients: 'compare' },
     inputs: [between(-4, 4, [300_007])],
-    run: (x) => [softmax(x), sum(softmax(x))],
+    run: (x) => [softmax(x), sum(softmax(x)), logSoftmax(x)],
   },
 ];
 
