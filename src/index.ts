@@ -15,7 +15,15 @@ export * as nn from './nn/index.ts';
 export * from './ops/functions.ts';
 export * from './ops/index.ts';
 export { l1Penalty, l2Penalty } from './ops/penalty.ts';
-export { type RandomOptions, rand, randint, randn } from './ops/sampling.ts';
+export {
+  permutation,
+  type RandomOptions,
+  rand,
+  randint,
+  randn,
+  type TruncatedNormalOptions,
+  truncatedNormal,
+} from './ops/sampling.ts';
 export * as optim from './optim/index.ts';
 export {
   arange,

@@ -1,6 +1,19 @@
 // Random numbers: the published Philox vectors, the same bits on every device, and moments.
-import { init, manualSeed, ones, rand, randn, randomState, setRandomState } from 'downhill';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import {
+  init,
+  manualSeed,
+  multinomial,
+  ones,
+  permutation,
+  rand,
+  randint,
+  randn,
+  randomState,
+  setRandomState,
+  tensor,
+  truncatedNormal,
+} from 'downhill';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Device } from '../src/tensor/device.ts';
 import { philox, shuffled } from '../src/tensor/random.ts';
 
@@ -77,4 +90,46 @@ test('shuffled is a permutation', () => {
   const order = shuffled(1000);
   expect([...order].sort((a, b) => a - b)).toEqual(Array.from({ length: 1000 }, (_, i) => i));
   expect(order.slice(0, 10)).not.toEqual(Uint32Array.from({ length: 10 }, (_, i) => i));
+});
+
+describe('distributions', () => {
+  const share = (values: ArrayLike<number>, holds: (v: number) => boolean) =>
+    Array.from(values).filter(holds).length / values.length;
+
+  test('truncatedNormal: between its bounds, with the shares of a normal distribution', async () => {
+    const values = await truncatedNormal([20_000], { stream: { seed: 1, stream: 1 } }).data();
+    expect(Math.max(...values)).toBeLessThanOrEqual(2);
+    expect(Math.min(...values)).toBeGreaterThanOrEqual(-2);
+    // 68.27 % of all lie within 1, 95.45 % within 2.
+    expect(share(values, (v) => Math.abs(v) < 1)).toBeCloseTo(0.6827 / 0.9545, 1.9);
+    const right = await truncatedNormal([20_000], { low: 1, high: 9, stream: { seed: 1, stream: 2 } }).data();
+    // 15.87 % lie beyond 1, 2.275 % beyond 2.
+    expect(share(right, (v) => v > 2)).toBeCloseTo(0.02275 / 0.1587, 1.9);
+  });
+
+  test('permutation: each number once, in an order that is no other’s', async () => {
+    const [a, b] = [await permutation(1000).tolist(), await permutation(1000).tolist()];
+    expect(a).not.toEqual(b);
+    expect([...a].sort((x, y) => x - y)).toEqual(Array.from({ length: 1000 }, (_, i) => i));
+  });
+
+  test('multinomial: shares in proportion to the weights; without replacement each once', async () => {
+    const weights = tensor([1, 0, 2, 5]);
+    const drawn = await multinomial(weights, 20_000, { replacement: true, stream: { seed: 1, stream: 3 } }).data();
+    for (const [i, p] of [0.125, 0, 0.25, 0.625].entries()) expect(share(drawn, (v) => v === i)).toBeCloseTo(p, 1.9);
+    expect((await multinomial(weights, 4).tolist()).sort()).toEqual([0, 1, 2, 3]);
+    const two = await multinomial(weights.expand([500, 4]), 2).tolist();
+    expect(two.every(([a, b]: [number, number]) => a !== b && a !== 1 && b !== 1)).toBe(true);
+  });
+});
+
+test('randint: all of a range, evenly, at both ends of int32', async () => {
+  const counts = new Map<number, number>();
+  for (const v of await randint(-3, 4, [7000], { stream: { seed: 1, stream: 4 } }).data())
+    counts.set(v, (counts.get(v) ?? 0) + 1);
+  expect([...counts.keys()].sort((a, b) => a - b)).toEqual([-3, -2, -1, 0, 1, 2, 3]);
+  for (const n of counts.values()) expect(Math.abs(n - 1000)).toBeLessThan(120);
+  const wide = await randint(-(2 ** 31), 2 ** 31 - 1, [1000]).data();
+  expect(Math.min(...wide)).toBeLessThan(-(2 ** 31) + 2 ** 26);
+  expect(Math.max(...wide)).toBeGreaterThan(2 ** 31 - 2 ** 26);
 });

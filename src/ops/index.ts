@@ -99,7 +99,7 @@ export { flip, repeatInterleave, roll, tile } from './rearrange.ts';
 export { all, any, countNonzero, mean, prod } from './reduction.ts';
 export { huberLoss, l1Loss, mseLoss, smoothL1Loss } from './regression.ts';
 export { localResponseNorm, type ResponseNormOptions } from './response-norm.ts';
-export { bernoulli } from './sampling.ts';
+export { bernoulli, type MultinomialOptions, multinomial } from './sampling.ts';
 export { cumprod, cumsum } from './scan.ts';
 export { chunk, narrow, select, slice, split, unbind } from './slice.ts';
 export { logSoftmax, softmax } from './softmax.ts';

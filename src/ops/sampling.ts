@@ -1,6 +1,7 @@
 // Random tensors, made on the device from the Philox stream: uniform, normal, whole numbers, coin tosses.
 import normalPart from '../../shaders/parts/normal.wgsl';
 import philox from '../../shaders/parts/philox.wgsl';
+import truncatedPart from '../../shaders/parts/truncatedNormal.wgsl';
 import source from '../../shaders/random.wgsl';
 import { define, type Op } from '../autograd/op.ts';
 import { generate } from '../autograd/tape.ts';
@@ -10,10 +11,14 @@ import { type DType, WGSL_TYPE } from '../tensor/dtype.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import { live } from '../tensor/live.ts';
 import { mulHigh, nextStream, normal, randomWords, type Stream, streamWords, uniform } from '../tensor/random.ts';
-import { checkShape, elementCount, type Shape } from '../tensor/shape.ts';
+import { checkShape, elementCount, format, type Shape } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
-import { cast, lt } from './elementwise.ts';
+import { add, cast, clamp, div, gt, log, lt, mul, neg, where } from './elementwise.ts';
+import { argmax } from './extrema.ts';
 import { ceilDiv, grid } from './launch.ts';
+import { reshape } from './movement.ts';
+import { normalCdf } from './reference-math.ts';
+import { argsort, topk } from './sort.ts';
 
 export interface RandomOptions {
   /** Default: the device of init(). */
@@ -101,6 +106,33 @@ const integersOp = distribution({
   params: (low, count) => [{ i32: low }, count],
 });
 
+/** The number that a normal one stays below with probability p (Wichura, AS 241, the variant of 7 digits). */
+function quantile(p: number): number {
+  const q = p - 0.5;
+  const ratio = (x: number, above: number[], below: number[]) => {
+    const polynomial = (coefficients: number[]) => coefficients.reduce((sum, c) => sum * x + c, 0);
+    return polynomial(above) / polynomial(below);
+  };
+  if (Math.abs(q) <= 0.425) {
+    const above = [59.10937472, 159.29113202, 50.434271938, 3.3871327179];
+    return q * ratio(0.180625 - q * q, above, [67.1875636, 78.757757664, 17.895169469, 1]);
+  }
+  const r = Math.sqrt(-Math.log(Math.max(Math.min(p, 1 - p), 1.17549435e-38)));
+  const tail =
+    r <= 5
+      ? ratio(r - 1.6, [0.17023821103, 1.3067284816, 2.75681539, 1.4234372777], [0.12021132975, 0.7370016425, 1])
+      : ratio(r - 5, [0.017337203997, 0.42868294337, 3.081226386, 6.657905115], [0.012258202635, 0.24197894225, 1]);
+  return q < 0 ? -tail : tail;
+}
+
+const truncatedOp = distribution({
+  name: 'truncatedNormal',
+  dtype: 'float32',
+  cpu: (n, stream, low, width) => uniform(n, stream).map((u) => quantile(low + width * u)),
+  wgsl: truncatedPart,
+  params: floats,
+});
+
 function make(call: string, op: Op<RandomAttrs>, shape: Shape, a: number, b: number, options: RandomOptions): Tensor {
   checkShape(call, shape);
   const { device = defaultDevice(), requiresGrad = false, stream } = options;
@@ -121,11 +153,90 @@ export const randn = (shape: Shape, options: RandomOptions = {}): Tensor =>
 /** Whole numbers from `low` to `high` - 1 as int32, each as likely as the others to 1 in 2^32 / (high - low): the same on every device. */
 export function randint(low: number, high: number, shape: Shape, options: RandomOptions = {}): Tensor {
   const whole = [low, high].every((v) => Number.isInteger(v) && v >= -(2 ** 31) && v <= 2 ** 31);
-  if (!whole || low >= high) {
-    throw new ShapeError(`randint: expected whole numbers low < high in the range of int32, got ${low} and ${high}`);
+  if (!whole || low >= high || high - low >= 2 ** 32) {
+    throw new ShapeError(
+      `randint: expected whole numbers low < high in the range of int32, less than 2^32 apart, got ${low} and ${high}`,
+    );
   }
   if (options.requiresGrad) throw new ShapeError('randint: only floats can require gradients, got int32');
   return make('randint', integersOp, shape, low, high - low, options);
+}
+
+export interface TruncatedNormalOptions extends RandomOptions {
+  /** Default 0. */
+  mean?: number;
+  /** Default 1. */
+  std?: number;
+  /** Bounds of the values. Default -2 and 2, whatever mean and std are, as in PyTorch. */
+  low?: number;
+  high?: number;
+}
+
+/**
+ * Normal numbers of which those outside low and high are left out, by quantiles of uniform ones. The same on every device,
+ * but for rounding. Where the bounds hold less than 1e-6 of all normal numbers, what is between them is coarse.
+ */
+export function truncatedNormal(
+  shape: Shape,
+  { mean = 0, std = 1, low = -2, high = 2, requiresGrad = false, ...options }: TruncatedNormalOptions = {},
+): Tensor {
+  if (!(std > 0) || !Number.isFinite(mean + std) || !(low < high)) {
+    throw new ShapeError(
+      `truncatedNormal: expected a finite mean, a std above 0 and low < high, got ${mean}, ${std}, ${low} and ${high}`,
+    );
+  }
+  // Probabilities near 1 have few digits, so what lies to the right is drawn on the left.
+  const mirrored = low + high > 2 * mean;
+  const [from, to] = mirrored ? [mean - high, mean - low] : [low - mean, high - mean];
+  const [below, above] = [normalCdf(from / std), normalCdf(to / std)];
+  const standard = make('truncatedNormal', truncatedOp, shape, below, above - below, options);
+  const out = clamp(add(mul(standard, mirrored ? -std : std), mean), low, high);
+  out.requiresGrad = requiresGrad;
+  return out;
+}
+
+/** The numbers 0 to n - 1 in random order, as int32: the places of sorted random words. The same on every device. */
+export function permutation(
+  n: number,
+  { device, stream = nextStream() }: Omit<RandomOptions, 'requiresGrad'> = {},
+): Tensor {
+  checkShape('permutation', [n]);
+  return argsort(randint(-(2 ** 31), 2 ** 31 - 1, [n], { device, stream }));
+}
+
+export interface MultinomialOptions {
+  /** Whether an index may be drawn again. Default false. */
+  replacement?: boolean;
+  stream?: Stream;
+}
+
+/**
+ * `count` indices (int32) drawn with the probabilities that `weights` [C] or [N, C] are in proportion to: [count] or
+ * [N, count]. A weight of 0 or below is drawn only where nothing else is left. By exponential clocks: the index whose
+ * clock, of rate weight, rings first is drawn. The same on every device, but where two clocks ring within rounding.
+ */
+export function multinomial(
+  weights: Tensor,
+  count: number,
+  { replacement = false, stream = nextStream() }: MultinomialOptions = {},
+): Tensor {
+  if (weights.dtype !== 'float32' || weights.rank < 1 || weights.rank > 2 || weights.size === 0) {
+    throw new ShapeError(
+      `multinomial: expected weights [C] or [N, C] of dtype float32, got ${format(weights.shape)} of ${weights.dtype}`,
+    );
+  }
+  const C = weights.shape.at(-1)!;
+  if (!Number.isInteger(count) || count < 1 || (!replacement && count > C)) {
+    const most = replacement ? '' : ` to ${C}`;
+    throw new ShapeError(`multinomial: expected a count from 1${most}, got ${count}`);
+  }
+  weights.view('multinomial');
+  const rates = replacement ? reshape(weights, [...weights.shape.slice(0, -1), 1, C]) : weights;
+  const draws = replacement ? [...weights.shape.slice(0, -1), count, C] : weights.shape;
+  // Half a step up, so that no clock rings at once.
+  const clocks = neg(log(add(rand(draws, { device: weights.device, stream }), 2 ** -25)));
+  const keys = where(gt(rates, 0), div(rates, clocks), -1);
+  return replacement ? argmax(keys, -1) : topk(keys.detach(), count)[1];
 }
 
 /** 1 with the probability that each element of p gives, else 0, as float32. Without a gradient. The same on every device. */

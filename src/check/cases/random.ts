@@ -3,7 +3,17 @@ import { expand } from '../../ops/broadcast.ts';
 import { transpose } from '../../ops/movement.ts';
 import { alphaDropout, dropout, dropout2d } from '../../ops/random.ts';
 import { mean } from '../../ops/reduction.ts';
-import { bernoulli, type RandomOptions, rand, randint, randn } from '../../ops/sampling.ts';
+import {
+  bernoulli,
+  multinomial,
+  permutation,
+  type RandomOptions,
+  rand,
+  randint,
+  randn,
+  type TruncatedNormalOptions,
+  truncatedNormal,
+} from '../../ops/sampling.ts';
 import { tensor } from '../../tensor/creation.ts';
 import { philox, type Stream } from '../../tensor/random.ts';
 import type { Shape } from '../../tensor/shape.ts';
@@ -120,7 +130,7 @@ const ranges: [low: number, high: number][] = [
   [0, 1],
   [-3, 4],
   [0, 65_537],
-  [-(2 ** 31), 2 ** 31],
+  [-(2 ** 31), 2 ** 31 - 1],
   [2 ** 31 - 5, 2 ** 31],
 ];
 
@@ -138,6 +148,13 @@ const integers: Case[] = [
     DEVICE,
     ({ device }) => randint(3, 3, [2], { device }),
     /low < high .*got 3 and 3/,
+  ),
+  refusal(
+    'integers',
+    'all of int32',
+    DEVICE,
+    ({ device }) => randint(-(2 ** 31), 2 ** 31, [2], { device }),
+    /less than 2\^32 apart/,
   ),
   refusal('integers', 'beyond int32', DEVICE, ({ device }) => randint(0, 2 ** 32, [2], { device }), /range of int32/),
 ];
@@ -157,6 +174,86 @@ const tosses: Case[] = [
     [whole(0, 2, [3])],
     (p) => bernoulli(p),
     /expected probabilities of dtype float32/,
+  ),
+];
+
+const OPTIONS: TruncatedNormalOptions[] = [
+  {},
+  { mean: 3, std: 0.5, low: 2.8, high: 4.5 },
+  { low: 1, high: 5 },
+  { low: -40, high: -1.5 },
+  { mean: -1, std: 2, low: Number.NEGATIVE_INFINITY, high: Number.POSITIVE_INFINITY },
+];
+
+const truncated: Case[] = [
+  ...made('truncatedNormal', truncatedNormal),
+  ...OPTIONS.map(
+    (options, i): Case => ({
+      ...{ op: 'truncatedNormal', title: `other bounds ${i}`, inputs: DEVICE, inputless: true, gradients: 'none' },
+      run: ({ device }) => truncatedNormal([331], { ...options, device }),
+    }),
+  ),
+  refusal(
+    'truncatedNormal',
+    'bounds the other way',
+    DEVICE,
+    ({ device }) => truncatedNormal([2], { low: 1, high: 1, device }),
+    /low < high, got 0, 1, 1 and 1/,
+  ),
+  refusal(
+    'truncatedNormal',
+    'no std',
+    DEVICE,
+    ({ device }) => truncatedNormal([2], { std: 0, device }),
+    /a std above 0/,
+  ),
+];
+
+const draws: Case[] = [
+  {
+    ...{ op: 'integers', title: 'permutation', inputs: DEVICE, inputless: true, gradients: 'none' },
+    run: ({ device }) => [0, 1, 2, 37].map((n) => permutation(n, { device })),
+  },
+  refusal(
+    'integers',
+    'permutation of half a number',
+    DEVICE,
+    ({ device }) => permutation(1.5, { device }),
+    /sizes must be whole numbers/,
+  ),
+  {
+    ...{ op: 'uniform', title: 'multinomial', inputs: [between(0, 1, [3, 7]), between(0, 1, [5])], gradients: 'none' },
+    run: (x, y) => [multinomial(x, 3), multinomial(x, 7), multinomial(y, 2)],
+  },
+  {
+    ...{
+      op: 'uniform',
+      title: 'multinomial with replacement',
+      inputs: [between(0, 1, [3, 7]), given([0, 1, 0, 2])],
+      gradients: 'none',
+    },
+    run: (x, y) => [multinomial(x, 9, { replacement: true }), multinomial(y, 33, { replacement: true })],
+  },
+  refusal(
+    'uniform',
+    'multinomial, more than there are',
+    [between(0, 1, [3])],
+    (x) => multinomial(x, 4),
+    /multinomial: expected a count from 1 to 3, got 4/,
+  ),
+  refusal(
+    'uniform',
+    'multinomial, none',
+    [between(0, 1, [3])],
+    (x) => multinomial(x, 0, { replacement: true }),
+    /a count from 1, got 0/,
+  ),
+  refusal(
+    'uniform',
+    'multinomial of int32',
+    [whole(0, 9, [3])],
+    (x) => multinomial(x, 1),
+    /expected weights \[C\] or \[N, C\]/,
   ),
 ];
 
@@ -211,5 +308,8 @@ export const cases = family({ forward: 1e-7, gradient: 1e-7 }, [
   ...tosses,
   // Of the logarithm and the series; the uniform numbers that they are made of are the same.
   ...made('normal', randn).map((item) => ({ ...item, tolerance: { forward: 3e-7 } })),
+  // Of the logarithm and the quotients, which are 1e-7 themselves.
+  ...truncated.map((item) => ({ ...item, tolerance: { forward: 2e-6 } })),
   ...integers,
+  ...draws,
 ]);
