@@ -19,6 +19,8 @@ const shapes: [title: string, x: Shape][] = [
   ['one image', [1, 3, 3, 5]],
   ['as many elements of a channel as a workgroup takes', [4, 1, 16, 16]],
   ['elements of a channel on two levels', [3, 2, 17, 23]],
+  ['as many channels as a small workgroup has threads', [3, 8, 5]],
+  ['more parts of a channel than a small workgroup has threads', [3, 1, 57, 61]],
 ];
 
 const parameters = ([, C]: Shape): Input[] => [normal([C]), normal([C])];
