@@ -68,10 +68,14 @@ const commands: Record<string, () => Promise<void>> = {
     expect(out.trimEnd()).toMatch(/\ntest accuracy \d+\.\d\d %$/);
   },
   'npx downhill check': async () => {
-    expect(await run('npx', 'downhill', 'check')).toMatch(/all ok\n$/);
+    expect(await run('npx', 'downhill', 'check', '--op', 'add', 'sum', 'relu')).toMatch(/all ok\n$/);
   },
   'npx downhill check --op matmul conv2d': async () => {
     expect(await run('npx', 'downhill', 'check', '--op', 'matmul', 'conv2d')).toMatch(/matmul[\s\S]*conv2d/);
+  },
+  'npm run mutants -- --sample 50': async () => {
+    const out = await run('npm', 'run', 'mutants', '--', '--op', 'relu', '--sample', '5', '--least', '1');
+    expect(out).toMatch(/5 tried in .* % caught\n$/);
   },
   'npm run build': async () => {}, // by beforeAll
   'npm run lint': async () => {
@@ -112,7 +116,7 @@ test('figures come with commands that are tried, and none is left open', () => {
 });
 
 describe('examples', () => {
-  const [node, gradcheck, ...otherScripts] = examples('js');
+  const [node, compiled, gradcheck, ...otherScripts] = examples('js');
   const [page, ...otherPages] = examples('html');
   const [row, ...otherRows] = examples('ts');
 
@@ -128,9 +132,17 @@ describe('examples', () => {
     expect(losses[3]).toBeLessThan(losses[0] / 4);
   });
 
-  test('gradcheck passes, and prints a report', async () => {
+  test('a compiled step trains, and explains itself', async () => {
+    await writeFile(join(folder, 'compiled.mjs'), compiled);
+    const out = await run(process.execPath, join(folder, 'compiled.mjs'));
+    expect(out).toMatch(/^\d\.\d+\n\d\.\d+\n\d\.\d+\n[\s\S]*matmul[\s\S]*submit/);
+  });
+
+  test('gradcheck passes for a function and for a model, and prints reports', async () => {
     await writeFile(join(folder, 'gradcheck.mjs'), gradcheck);
-    expect(await run(process.execPath, join(folder, 'gradcheck.mjs'))).toMatch(/\[1,2\][\s\S]*\[2,1\]/);
+    const out = await run(process.execPath, join(folder, 'gradcheck.mjs'));
+    expect(out).toMatch(/\[1,2\][\s\S]*\[2,1\][\s\S]*0\.weight|\[1,2\][\s\S]*\[2,1\][\s\S]*weight \[8,4\]/);
+    expect(out.match(/gradcheck passed/g)).toHaveLength(2);
   });
 
   test('in a web page: the minimum is found', async () => {
