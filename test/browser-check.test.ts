@@ -24,7 +24,7 @@ afterAll(async () => {
   await server?.close();
 });
 
-test('the kernel check page is all green in a browser', { timeout: 240_000 }, async () => {
+test('the kernel check page is all green in a browser', { timeout: 600_000 }, async () => {
   const page = await browser.newPage({ locale: 'en-US', viewport: { width: 1280, height: 800 } });
   const errors: string[] = [];
   page.on('console', (message) => message.type() === 'error' && errors.push(message.text()));
@@ -32,7 +32,7 @@ test('the kernel check page is all green in a browser', { timeout: 240_000 }, as
   await page.goto(`${server.resolvedUrls!.local[0]}check.html`);
   await page.click('#start');
   const state = page.locator('#content:is([data-state=done], [data-state=failed])');
-  await state.waitFor({ timeout: 220_000 });
+  await state.waitFor({ timeout: 580_000 });
   await page.screenshot({ path: 'test/output/check-desktop.png' });
 
   expect(await page.locator('#failure:visible').allTextContents()).toEqual([]);
