@@ -258,6 +258,8 @@ describe('gradcheckModule', () => {
   });
 });
 
-test('abs: gradient 0 at 0', async () => {
-  expect((await gradcheck(abs, [tensor([1, -2])])).passed).toBe(true);
+test('abs: 0 lies on a kink, and the gradient there is 0', async () => {
+  const report = await gradcheck(abs, [tensor([1, 0, -2])]);
+  expect(report).toMatchObject({ passed: true, inputs: [{ checked: 2, kinks: [{ at: [1] }] }] });
+  expect(Math.abs(report.inputs[0].kinks[0].analytic)).toBe(0);
 });

@@ -3,13 +3,12 @@ import { type BackwardOptions, backward } from '../autograd/tape.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import * as ops from './index.ts';
 
-// `any` leaves Tensor's members out of these types' own definition.
 /** The op without its first argument, which becomes `this`. */
-// biome-ignore lint/suspicious/noExplicitAny: as said above
+// biome-ignore lint/suspicious/noExplicitAny: `any` leaves Tensor's members out of this type's own definition
 type Single<F> = F extends (x: any, ...rest: infer Rest) => infer Result ? (...rest: Rest) => Result : never;
 
 /** The same for an op with two signatures, of which inference would see the last alone. */
-// biome-ignore lint/suspicious/noExplicitAny: as said above
+// biome-ignore lint/suspicious/noExplicitAny: `any` leaves Tensor's members out of this type's own definition
 type Double<F> = F extends { (x: any, ...rest: infer A): infer R; (x: any, ...rest: infer B): infer S }
   ? { (...rest: A): R; (...rest: B): S }
   : never;

@@ -171,7 +171,7 @@ function gradByOps([g, x, weight]: Tensor[], eps: number): Tensor[] {
 }
 
 /** A [C] tensor as [1, C, 1, ...], to broadcast over x. */
-const perChannel = (v: Tensor, x: Tensor) =>
+export const perChannel = (v: Tensor, x: Tensor) =>
   reshape(
     v,
     x.shape.map((_, i) => (i === 1 ? v.size : 1)),

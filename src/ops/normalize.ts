@@ -10,6 +10,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { add, mul, rsqrt, square, sub } from './elementwise.ts';
 import { constants, grid, threads } from './launch.ts';
 import { reshape } from './movement.ts';
+import { perChannel } from './norm.ts';
 import { mean } from './reduction.ts';
 
 interface NormalizeAttrs {
@@ -178,13 +179,9 @@ export function rmsNorm(
   return affine(normalizeRows(x, size, { eps, center: false }), weight);
 }
 
-/** A [C] tensor as [C, 1, ...], to broadcast over x [N, C, ...]. */
-const perChannel = (v: Tensor | null | undefined, x: Tensor) =>
-  v &&
-  reshape(
-    v,
-    x.shape.slice(1).map((n, d) => (d === 0 ? n : 1)),
-  );
+/** Weight and bias [C] of x [N, C, ...]. */
+const affinePerChannel = (y: Tensor, weight?: Tensor | null, bias?: Tensor | null): Tensor =>
+  affine(y, weight && perChannel(weight, y), bias && perChannel(bias, y));
 
 /**
  * x [N, C, ...] normalized over each of `groups` groups of neighbouring channels of each image, then times weight [C] plus
@@ -198,7 +195,7 @@ export function groupNorm(x: Tensor, groups: number, { weight, bias, eps = 1e-5 
   }
   check('groupNorm', x, { weight, bias }, [C], eps);
   const size = N * groups === 0 ? 0 : x.size / (N * groups);
-  return affine(normalizeRows(x, size, { eps, center: true }), perChannel(weight, x), perChannel(bias, x));
+  return affinePerChannel(normalizeRows(x, size, { eps, center: true }), weight, bias);
 }
 
 /** x [N, C, ...] normalized over each channel of each image, then times weight [C] plus bias [C]. eps is 1e-5 by default. */
@@ -210,5 +207,5 @@ export function instanceNorm(x: Tensor, { weight, bias, eps = 1e-5 }: Affine = {
     throw new ShapeError(`instanceNorm: expected more than one value per channel, got input ${format(x.shape)}`);
   }
   check('instanceNorm', x, { weight, bias }, [x.shape[1]], eps);
-  return affine(normalizeRows(x, size, { eps, center: true }), perChannel(weight, x), perChannel(bias, x));
+  return affinePerChannel(normalizeRows(x, size, { eps, center: true }), weight, bias);
 }

@@ -9,8 +9,6 @@ import {
   globalAvgPool2d,
 } from '../../ops/average-pool.ts';
 import { expand } from '../../ops/broadcast.ts';
-import { neg } from '../../ops/elementwise.ts';
-import { amax } from '../../ops/extrema.ts';
 import { permute, transpose } from '../../ops/movement.ts';
 import type { OutputSize } from '../../ops/pool.ts';
 import { mean } from '../../ops/reduction.ts';
@@ -19,6 +17,7 @@ import type { Shape } from '../../tensor/shape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { type Case, family, refusal } from '../case.ts';
 import { between, crowd, given, normal, whole } from '../values.ts';
+import { extremes } from './max-pool.ts';
 
 type Pair = [number, number];
 type Pool = (x: Tensor) => Tensor;
@@ -194,9 +193,6 @@ const others: Case[] = [
     reference: (x) => mean(x, 2, true),
   },
 ];
-
-/** The largest and the smallest of each over the first dim: one image that is left out shows. */
-const extremes = (xs: Tensor[]) => xs.flatMap((x) => [amax(x, 0), neg(amax(neg(x), 0))]);
 
 /** Images so many that the kernel needs more workgroups than one dimension holds. As all are alike, so are their extremes. */
 const many: Case[] = [

@@ -9,7 +9,8 @@ import type { Shape } from '../../tensor/shape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { type Case, family } from '../case.ts';
 import { apart, between, coins, crowd, given, normal, whole } from '../values.ts';
-import { type Dims, half, halves, type Reduce, reduction, refusesEmpty, special, wholes } from './reduction-layouts.ts';
+import { half, halves } from './families.ts';
+import { type Dims, type Reduce, reduction, refusesEmpty, special, wholes } from './reduction-layouts.ts';
 
 const MILLION: Shape = [1_000_003];
 

@@ -160,6 +160,13 @@ const HALF: Tolerance = { forward: 1e-3, gradient: 2e-3 };
 
 export const half: Unary = (x) => cast(x, 'float16');
 
-export const halves = (op: string, title: string, inputs: Input[], run: Case['run']): Case => ({
+export const halves = (
+  op: string,
+  title: string,
+  inputs: Input[],
+  run: Case['run'],
+  more: Partial<Case> = {},
+): Case => ({
   ...{ op, title, inputs, run, needs: 'shader-f16', tolerance: HALF },
+  ...more,
 });

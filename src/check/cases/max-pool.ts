@@ -224,7 +224,7 @@ const values: Case[] = [
 ];
 
 /** The largest and the smallest of each over the first dim: one image that is left out shows. */
-const extremes = (xs: Tensor[]) => xs.flatMap((x) => [amax(x, 0), neg(amax(neg(x), 0))]);
+export const extremes = (xs: Tensor[]) => xs.flatMap((x) => [amax(x, 0), neg(amax(neg(x), 0))]);
 
 /** Images so many that each kernel needs more workgroups than one dimension holds. As all are alike, so are their extremes. */
 const many: Case[] = [

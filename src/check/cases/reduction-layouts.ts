@@ -1,10 +1,9 @@
 // What the cases of all reductions share: layouts by rows and by columns of memory, on one level and on two.
 import { expand } from '../../ops/broadcast.ts';
-import { cast } from '../../ops/elementwise.ts';
 import { permute, transpose } from '../../ops/movement.ts';
 import type { Shape } from '../../tensor/shape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
-import { type Case, type Run, refusal } from '../case.ts';
+import { type Case, refusal } from '../case.ts';
 import { coins, given, type Input, normal, whole } from '../values.ts';
 
 export type Dims = number | readonly number[];
@@ -134,13 +133,3 @@ export const refusesEmpty = (op: string, run: (x: Tensor, dim?: number) => Tenso
   refusal(op, 'none at all', [normal([0, 2])], (x) => run(x), new RegExp(`${name}: expected at least one element`)),
   { op, title: 'no outputs', inputs: [normal([0, 3])], run: (x) => run(x, 1), gradients: 'none' },
 ];
-
-/** Halves are rounded in memory, by up to 2^-11 of a value, on the way in and on the way out; between they are float32. */
-export const HALF = { forward: 1e-3, gradient: 2e-3 };
-
-export const half = (x: Tensor): Tensor => cast(x, 'float16');
-
-export const halves = (op: string, title: string, inputs: Input[], run: Run, more: Partial<Case> = {}): Case => ({
-  ...{ op, title, inputs, run, needs: 'shader-f16', tolerance: HALF },
-  ...more,
-});

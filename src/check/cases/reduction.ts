@@ -7,7 +7,8 @@ import { elementCount, type Shape } from '../../tensor/shape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { type Case, family } from '../case.ts';
 import { between, coins, crowd, given, givenWhole, nonzero, normal, whole } from '../values.ts';
-import { empty, floatsOnly, half, halves, type Reduce, reduction, special, wholes } from './reduction-layouts.ts';
+import { half, halves } from './families.ts';
+import { empty, floatsOnly, type Reduce, reduction, special, wholes } from './reduction-layouts.ts';
 
 const MILLION: Shape = [1_000_003];
 const SIDE = 4096;

@@ -5,7 +5,8 @@ import type { Shape } from '../../tensor/shape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { type Case, family, refusal } from '../case.ts';
 import { between, given, nonzero, normal } from '../values.ts';
-import { type Dims, empty, floatsOnly, half, halves, type Reduce, reduction, special } from './reduction-layouts.ts';
+import { half, halves } from './families.ts';
+import { type Dims, empty, floatsOnly, type Reduce, reduction, special } from './reduction-layouts.ts';
 
 const MILLION: Shape = [1_000_003];
 const { NaN: nan, POSITIVE_INFINITY: inf, NEGATIVE_INFINITY: low } = Number;
