@@ -26,6 +26,17 @@ export function constants(values: Record<string, number | boolean>): string {
 }
 
 /**
+ * Lines that declare the float32 output at `binding`, the number of reads, and `fn put(i: u32, value: f32)`, to which a
+ * shader hands each result, i its row-major index. A dispatch with `put: binding` lets a compiled program replace them by
+ * lines that go on computing with the value.
+ */
+export const putting = (binding: number) => `@group(0) @binding(${binding}) var<storage, read_write> out: array<f32>;
+fn put(i: u32, value: f32) {
+  out[i] = value;
+}
+`;
+
+/**
  * Lines that declare `fn fail(call: u32, value: i32)`, for a dispatch with `fault`. Its `call` is the field 'fault' of the
  * params, its `value` what the words are made of. `binding` is the number of reads and writes.
  */

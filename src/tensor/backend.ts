@@ -63,6 +63,11 @@ export interface Dispatch {
   writes?: Slot[];
   params: Param[];
   /**
+   * The binding of output 0, where the shader hands each of its elements to `put` (see putting in ops/launch.ts), once and
+   * in its final form.
+   */
+  put?: number;
+  /**
    * Words for a value that the shader may find wrong, such as an index out of range: what it reports becomes an
    * IndexError at the next read. Its params have a field 'fault'.
    */
