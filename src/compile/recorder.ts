@@ -10,6 +10,7 @@ import { nextVersion } from '../tensor/tensor.ts';
 const CLOSED = 'made inside compile; return it from the function to have it';
 
 export class Recorder implements Backend {
+  readonly fuses = false;
   closed: string | null = null;
   readonly calls: Call[] = [];
   readonly inputs: Storage[] = [];

@@ -9,6 +9,7 @@ import { LiveLog, logged } from '../tensor/live.ts';
 import { currentScope, scope } from '../tensor/scope.ts';
 import { contiguousLayout, format, isContiguous, isPlain, type Layout, type Shape } from '../tensor/shape.ts';
 import { nextVersion, Tensor } from '../tensor/tensor.ts';
+import { fuse } from './fuse.ts';
 import { dropDead, mergeEqual } from './graph.ts';
 import { Recorder } from './recorder.ts';
 import { mapTensors, type Pattern, patternOf, tensorsIn } from './tree.ts';
@@ -93,7 +94,8 @@ export class Trace {
     }
     const { calls, inputs, constants } = recorder;
     const owns = (storage: Storage) => storage.backend === recorder;
-    this.graph = dropDead(mergeEqual({ calls, inputs, constants, results }), owns);
+    const whole = dropDead(mergeEqual({ calls, inputs, constants, results }), owns);
+    this.graph = backend.fuses ? fuse(whole) : whole;
     const views = this.graph.calls.flatMap((call) => [...call.inputs, ...call.outputs]);
     const viewed = this.outcomes.flatMap((item) => (item.kind === 'view' ? [item] : []));
     const storages = new Set([...views, ...viewed].map(({ storage }) => storage).filter((storage) => !owns(storage)));

@@ -58,7 +58,7 @@ const rowsOp: Op<CrossEntropyAttrs> = define({
     }),
   plan: ([{ shape }], _outputs, { own, even, ignore }, gpu) => {
     const [N, C, D] = shape;
-    const preamble = constants({ WG: threads(gpu), BLOCK }) + failing(6) + shaderMath('preciseLog(x) nan()');
+    const preamble = constants({ WG: threads(gpu), BLOCK }) + failing(6) + shaderMath('preciseLog(x) nan()', source);
     const dispatch = {
       shader: { file: 'crossEntropyRows.wgsl', source, preamble },
       params: [N * D, C, D, { i32: ignore }, { f32: own }, { f32: even }, 'fault' as const],

@@ -1,7 +1,7 @@
 // The elementwise family: a row is a float64 function, a WGSL expression and a derivative per input.
 import { define, type Op, type Recorded } from '../autograd/op.ts';
 import { apply } from '../autograd/tape.ts';
-import type { CpuArray, Plan, Spec, TypedLayout } from '../tensor/backend.ts';
+import type { CpuArray, Expression, Spec } from '../tensor/backend.ts';
 import { zeros } from '../tensor/creation.ts';
 import { type DType, FLOATS, isFloat, WGSL_TYPE } from '../tensor/dtype.ts';
 import { ShapeError } from '../tensor/errors.ts';
@@ -68,7 +68,8 @@ export function elementwise(row: ElementwiseRow): (operands: Operand[], scalars?
     strided: (inputs) => inputs.map(() => true),
     cpu: (inputs, [out], attrs) => compute(functionOf(row, inputs), inputs, out, attrs),
     winners: row.branch && ((inputs, [{ shape }], attrs) => branches(row.branch!, inputs, shape, attrs)),
-    plan: (inputs, [out], attrs) => plan(row, inputs, out, attrs),
+    expression: (inputs, [out], attrs) => expression(row, inputs, out, attrs),
+    plan: (inputs, [out], attrs) => planElementwise(expression(row, inputs, out, attrs), inputs, out),
     vjp: row.vjp.some((d) => d) ? ([g], call) => derivatives(row, g!, call) : null,
   });
   return (operands, scalars = []) => {
@@ -152,13 +153,13 @@ function derivatives(row: ElementwiseRow, g: Tensor, { inputs, outputs, attrs, n
   return inputs.map((input, i) => (needs[i] && rules[i] ? sumTo(rules[i](d), input.shape) : null));
 }
 
-function plan(row: ElementwiseRow, inputs: TypedLayout[], out: TypedLayout, attrs: ElementwiseAttrs): Plan {
+function expression(row: ElementwiseRow, inputs: Spec[], out: Spec, attrs: ElementwiseAttrs): Expression {
   const wgsl = (inputs.some((x) => x.dtype === 'int32') && row.int32?.wgsl) || row.wgsl;
   // Numbers have the inputs' type, which the output has too unless the row names another.
   const { dtype } = row.out ? inputs[0] : out;
   const numberType = WGSL_TYPE[isFloat(dtype) ? 'float32' : dtype];
   const { scalars = [] } = attrs;
-  return planElementwise({ wgsl, operands: operandsOf(inputs, attrs), scalars, numberType }, inputs, out);
+  return { wgsl, operands: operandsOf(inputs, attrs), scalars, numberType };
 }
 
 /** A row of one operand, as a function. Inputs are floats unless the row says otherwise. */

@@ -1,6 +1,6 @@
 // How an elementwise expression becomes a kernel: bindings, and how four neighbouring elements are read at once.
 import source from '../../shaders/elementwise.wgsl';
-import type { Param, Plan, TypedLayout } from '../tensor/backend.ts';
+import type { Expression, Param, Plan, TypedLayout } from '../tensor/backend.ts';
 import { WGSL_TYPE } from '../tensor/dtype.ts';
 import { collapse, elementCount, expandLayout, isContiguous, type Layout } from '../tensor/shape.ts';
 import { ceilDiv, constants, grid } from './launch.ts';
@@ -8,18 +8,8 @@ import { shaderMath } from './shader-math.ts';
 
 /** Names of the inputs and of the scalars in expressions. */
 export const NAMES = ['x', 'y', 'z'] as const;
-const SCALARS = ['a', 'b', 'c'] as const;
+export const SCALARS = ['a', 'b', 'c'] as const;
 const LANES = ['x', 'y', 'z', 'w'] as const;
-
-export interface Expression {
-  /** WGSL in x, y, z and the scalars a, b, c. */
-  wgsl: string;
-  /** Operands in order: null for the next input, or a number. */
-  operands: (number | null)[];
-  scalars: number[];
-  /** The WGSL type of numbers among the operands. */
-  numberType: string;
-}
 
 /**
  * How the four elements of a quad lie in an input: `whole`, as an aligned vec4 in memory; `same`, one element for all
@@ -101,7 +91,7 @@ const STRIDED: Places = {
   lane: (k, lane) => `at${lane}[${k}]`,
 };
 
-/** Bindings, the function f of one element, and `compute`, the quad of results. */
+/** Bindings, the function f of one element, and `compute`, which writes a quad of results. */
 function program(
   { wgsl, operands, scalars, numberType }: Expression,
   walks: Walk[],
@@ -140,9 +130,9 @@ fn f(${args.map(({ type }, i) => `${NAMES[i]}: ${type}`).join(', ')}) -> OUT {
 ${scalars.map((_, i) => `  let ${SCALARS[i]} = params.${SCALARS[i]};\n`).join('')}\
   return OUT(${wgsl});
 }
-fn compute(quad: u32) -> vec4<OUT> {
+fn compute(quad: u32) {
 ${places.lines}${reads.join('')}\
-  return vec4<OUT>(${LANES.map(f).join(', ')});
+  out[quad] = vec4<OUT>(${LANES.map(f).join(', ')});
 }
 `;
 }

@@ -109,7 +109,11 @@ const pickOp: Op<LabelAttrs> = define({
     return {
       dispatches: [
         {
-          shader: { file: 'pickClass.wgsl', source: pickSource, preamble: failing(4) + shaderMath('nan()') },
+          shader: {
+            file: 'pickClass.wgsl',
+            source: pickSource,
+            preamble: failing(4) + shaderMath('nan()', pickSource),
+          },
           params: [N * D, C, D, { i32: ignore }, offset, ...strides, 'fault'],
           fault: (label) => outOfRange(op, label, C),
           workgroups: grid(ceilDiv(N * D, 64)),

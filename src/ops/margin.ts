@@ -33,7 +33,7 @@ const marginsOp: Op<MarginAttrs> = define({
   plan: ([{ shape }], _outputs, { op, margin }) => {
     const n = elementCount(shape);
     const dispatch = {
-      shader: { file: 'margins.wgsl', source, preamble: failing(3) + shaderMath('nan()') },
+      shader: { file: 'margins.wgsl', source, preamble: failing(3) + shaderMath('nan()', source) },
       params: [n, ...shape.slice(1), { f32: margin }, 'fault' as const],
       fault: (label: number) => outOfRange(op, label, shape[1]),
       workgroups: grid(ceilDiv(n, 64)),

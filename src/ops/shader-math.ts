@@ -13,6 +13,9 @@ fn nan() -> f32 { return bitcast<f32>(nanBits); }
   infinity: `var<private> infinityBits: u32 = 0x7f800000u;
 fn infinity() -> f32 { return bitcast<f32>(infinityBits); }
 `,
+  isNan: `// By its bits: drivers may take x != x for false, and pass NaN off as a number.
+fn isNan(v: f32) -> bool { return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u; }
+`,
   isFinite: `fn isFinite(x: f32) -> bool { return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u; }
 `,
   isNegative: `// Tells -0 from 0.
@@ -70,12 +73,12 @@ fn truncated(x: f32) -> i32 {
 `,
 };
 
-/** The functions that WGSL text calls of these, with what they call in turn. */
-export function shaderMath(wgsl: string): string {
+/** The functions that WGSL text calls of these, with what they call in turn; without those that `present` declares already. */
+export function shaderMath(wgsl: string, present = ''): string {
   const names = new Set<string>();
   const visit = (text: string) => {
     for (const [, name] of text.matchAll(/(\w+)\(/g)) {
-      if (!Object.hasOwn(FUNCTIONS, name) || names.has(name)) continue;
+      if (!Object.hasOwn(FUNCTIONS, name) || names.has(name) || present.includes(`fn ${name}(`)) continue;
       names.add(name);
       visit(FUNCTIONS[name]);
     }

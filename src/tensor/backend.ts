@@ -67,6 +67,8 @@ export interface Dispatch {
    * in its final form.
    */
   put?: number;
+  /** In compiled programs: what is bound behind the uniform block, reads first. */
+  more?: { reads: Slot[]; writes: Slot[] };
   /**
    * Words for a value that the shader may find wrong, such as an index out of range: what it reports becomes an
    * IndexError at the next read. Its params have a field 'fault'.
@@ -94,6 +96,17 @@ export interface TypedLayout extends Layout {
   dtype: DType;
 }
 
+/** The function of one element, of an op whose outputs' elements depend on those of its inputs at the same place, broadcast. */
+export interface Expression {
+  /** WGSL in x, y, z and the scalars a, b, c. */
+  wgsl: string;
+  /** Operands in order: null for the next input, or a number. */
+  operands: (number | null)[];
+  scalars: number[];
+  /** The WGSL type of numbers among the operands. */
+  numberType: string;
+}
+
 /** How one op runs on each device. Outputs are contiguous; an op that works in place finds its old values in them. */
 // biome-ignore lint/suspicious/noExplicitAny: a list of kernels holds many types of attributes
 export interface Kernel<A = any> {
@@ -102,6 +115,10 @@ export interface Kernel<A = any> {
   cpu(inputs: CpuArray[], outputs: CpuArray[], attrs: A): void;
   /** Floating-point operations of a call, where the row tells. */
   flops?(inputs: Spec[], outputs: Spec[], attrs: A): number;
+  /** What an elementwise op does to an element: compiled programs join such kernels. */
+  expression?(inputs: Spec[], outputs: Spec[], attrs: A): Expression;
+  /** Whether all plans that have dispatches hand output 0 to `put` (see Dispatch). */
+  puts?: boolean;
   /** The dispatches that compute the same on a GPU. Pure; called before any GPU work. */
   plan(inputs: TypedLayout[], outputs: TypedLayout[], attrs: A, gpu: GpuTraits): Plan;
   /**
@@ -172,6 +189,8 @@ export interface Backend {
   /** The elements of a view, row-major. Rejects with what went wrong before it, if anything did. */
   read(view: View): Promise<HostArray>;
   run(kernel: Kernel, inputs: View[], outputs: View[], attrs: unknown): void;
+  /** Whether fewer and larger kernels are faster: compiled programs join them. */
+  readonly fuses: boolean;
   /** Plans a graph and asks for all that it needs; returns at once. */
   program(graph: Graph): Program;
   free(handle: Handle): void;

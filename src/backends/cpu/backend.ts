@@ -12,6 +12,7 @@ const ARRAY = { float32: Float64Array, float16: Float64Array, int32: Int32Array,
 export type KernelObserver = (kernel: Kernel, inputs: CpuArray[], outputs: CpuArray[], attrs: unknown) => void;
 
 export class CpuBackend implements Backend {
+  readonly fuses = false;
   observer: KernelObserver | null = null;
   private bytes = 0;
 

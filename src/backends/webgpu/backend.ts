@@ -19,6 +19,7 @@ const MAX_BIND_GROUPS = 4096;
 export type DispatchObserver = (op: string, file: string, preamble: string) => void;
 
 export class WebGpuBackend implements Backend {
+  readonly fuses = true;
   readonly traits: GpuTraits;
   observer: DispatchObserver | null = null;
   /** Sees each dispatch before anything of it is compiled, and may put another in its place: mutation tests do. */

@@ -55,18 +55,18 @@ export function pack(params: Param[], fault: number, into: Uint32Array, at: numb
 /** Words that a block of params takes, in whole vec4s. */
 export const blockWords = (params: Param[]): number => Math.ceil(params.length / 4) * 4;
 
-/** The bind group of a dispatch: its ranges, then its uniform block, whose place comes with the dispatch. */
+/** The bind group of a dispatch: its ranges, its uniform block, whose place comes with the dispatch, and `more` ranges. */
 export function createGroup(
   device: GPUDevice,
   layout: BindLayout,
   ranges: readonly Range[],
   uniforms: GPUBuffer,
   label: string,
+  more: readonly Range[] = [],
 ): GPUBindGroup {
-  const entries: GPUBindGroupEntry[] = ranges.map(({ buffer, offset, size }, binding) => ({
-    binding,
-    resource: { buffer: buffer.gpu, offset, size },
-  }));
-  entries.push({ binding: ranges.length, resource: { buffer: uniforms, size: UNIFORM_BYTES } });
+  const resource = ({ buffer, offset, size }: Range): GPUBufferBinding => ({ buffer: buffer.gpu, offset, size });
+  const block = { buffer: uniforms, size: UNIFORM_BYTES };
+  const resources = [...ranges.map(resource), block, ...more.map(resource)];
+  const entries = resources.map((resource, binding) => ({ binding, resource }));
   return device.createBindGroup({ label, layout: layout.group, entries });
 }

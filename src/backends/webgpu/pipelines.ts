@@ -33,7 +33,8 @@ export class Pipelines {
     this.device = device;
   }
 
-  get(shader: Shader, reads: number, writes: number): Pipeline {
+  /** `more`: reads and writes bound behind the uniform block. */
+  get(shader: Shader, reads: number, writes: number, more: [reads: number, writes: number] = [0, 0]): Pipeline {
     let variants = this.cache.get(shader.source);
     if (!variants) {
       variants = new Map();
@@ -42,7 +43,7 @@ export class Pipelines {
     const preamble = shader.preamble ?? '';
     let pipeline = variants.get(preamble);
     if (!pipeline) {
-      pipeline = this.compile(shader, this.layout(reads, writes));
+      pipeline = this.compile(shader, this.layout(reads, writes, more));
       variants.set(preamble, pipeline);
     }
     return pipeline;
@@ -78,17 +79,21 @@ export class Pipelines {
     return entry;
   }
 
-  private layout(reads: number, writes: number): BindLayout {
-    const key = `${reads}.${writes}`;
+  private layout(reads: number, writes: number, [moreReads, moreWrites]: [number, number]): BindLayout {
+    const key = `${reads}.${writes}.${moreReads}.${moreWrites}`;
     let layout = this.layouts.get(key);
     if (!layout) {
-      const visibility = GPUShaderStage.COMPUTE;
-      const entries: GPUBindGroupLayoutEntry[] = [];
-      for (let i = 0; i < reads + writes; i++) {
-        entries.push({ binding: i, visibility, buffer: { type: i < reads ? 'read-only-storage' : 'storage' } });
-      }
+      const read = { type: 'read-only-storage' } as const;
+      const written = { type: 'storage' } as const;
       const uniform = { type: 'uniform', hasDynamicOffset: true, minBindingSize: 0 } as const;
-      entries.push({ binding: reads + writes, visibility, buffer: uniform });
+      const buffers: GPUBufferBindingLayout[] = [
+        ...Array(reads).fill(read),
+        ...Array(writes).fill(written),
+        uniform,
+        ...Array(moreReads).fill(read),
+        ...Array(moreWrites).fill(written),
+      ];
+      const entries = buffers.map((buffer, binding) => ({ binding, visibility: GPUShaderStage.COMPUTE, buffer }));
       const group = this.device.createBindGroupLayout({ label: key, entries });
       layout = { key, group, pipeline: this.device.createPipelineLayout({ label: key, bindGroupLayouts: [group] }) };
       this.layouts.set(key, layout);

@@ -1,5 +1,5 @@
 // A program on WebGPU: buffers shared by lifetime, bind groups made once, and a replay that is one submit.
-import type { Backend, Call, Dispatch, GpuTraits, Graph, Plan, Program, View } from '../../tensor/backend.ts';
+import type { Backend, Call, Dispatch, GpuTraits, Graph, Plan, Program, Slot, View } from '../../tensor/backend.ts';
 import { BYTES } from '../../tensor/dtype.ts';
 import { elementCount } from '../../tensor/shape.ts';
 import { bound, createGroup, pack, type Range, rangeOf } from './bind.ts';
@@ -164,11 +164,13 @@ export class GpuProgram implements Program {
       output: outputs.map((view) => this.range(view)),
       temp: this.memory.temps[c],
     };
-    const read = dispatch.reads?.map(({ of, index }) => ranges[of][index]) ?? ranges.input;
-    const written: Range[] = dispatch.writes?.map(({ of, index }) => ranges[of][index]) ?? [...ranges.output];
-    if (dispatch.fault) written.push(faults.range);
-    const pipeline = pipelines.get(dispatch.shader, read.length, written.length);
-    const group = createGroup(device, pipeline.layout, [...read, ...written], this.uniforms, kernel.name);
+    const find = ({ of, index }: Slot): Range => ranges[of][index];
+    const { shader, reads, writes, more = { reads: [], writes: [] } } = dispatch;
+    const read = reads?.map(find) ?? ranges.input;
+    const written = [...(writes?.map(find) ?? ranges.output), ...(dispatch.fault ? [faults.range] : [])];
+    const behind = [...more.reads, ...more.writes].map(find);
+    const pipeline = pipelines.get(shader, read.length, written.length, [more.reads.length, more.writes.length]);
+    const group = createGroup(device, pipeline.layout, [...read, ...written], this.uniforms, kernel.name, behind);
     return { op: kernel.name, dispatch, pipeline, group, at: [at] };
   }
 

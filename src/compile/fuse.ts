@@ -1,0 +1,229 @@
+// Fusion: elementwise calls join each other and the kernel that computes what they go on with, so that values in between
+// never reach memory.
+
+import { isWritable, type Member, type Operand } from '../ops/fusion.ts';
+import type { Call, Graph, Storage, View } from '../tensor/backend.ts';
+import { elementCount, isPlain, sameShape } from '../tensor/shape.ts';
+import { fusedKernel } from './fused-kernel.ts';
+
+/** Storage buffers that every adapter lets a kernel have. */
+const MAX_BUFFERS = 8;
+
+/** Calls that become one: any number of elementwise ones, behind at most one other. */
+interface Group {
+  calls: number[];
+  /** The call that is not elementwise. */
+  front: number | null;
+}
+
+/** For each call, those that must come before it: they write what it reads, or use what it changes. */
+function dependencies(calls: readonly Call[]): Set<number>[] {
+  const writer = new Map<Storage, number>();
+  const readers = new Map<Storage, number[]>();
+  return calls.map(({ inputs, outputs, mutates }, c) => {
+    const before = new Set<number>();
+    const reads = [...inputs, ...outputs.slice(0, mutates)].map(({ storage }) => storage);
+    const writes = outputs.map(({ storage }) => storage);
+    for (const storage of [...reads, ...writes]) if (writer.has(storage)) before.add(writer.get(storage)!);
+    for (const storage of writes) for (const reader of readers.get(storage) ?? []) before.add(reader);
+    for (const storage of reads) readers.set(storage, [...(readers.get(storage) ?? []), c]);
+    for (const storage of writes) {
+      writer.set(storage, c);
+      readers.set(storage, []);
+    }
+    before.delete(c);
+    return before;
+  });
+}
+
+class Fusion {
+  private readonly graph: Graph;
+  private readonly calls: readonly Call[];
+  private readonly before: Set<number>[];
+  private readonly after: Set<number>[];
+  private readonly groupOf: Group[];
+  /** Which call makes a storage, where only one ever writes it. */
+  private readonly maker = new Map<Storage, number>();
+  private readonly users = new Map<Storage, number[]>();
+  private readonly results: Set<Storage>;
+
+  constructor(graph: Graph) {
+    this.graph = graph;
+    this.calls = graph.calls;
+    this.before = dependencies(graph.calls);
+    this.after = graph.calls.map(() => new Set());
+    this.before.forEach((list, c) => {
+      for (const b of list) this.after[b].add(c);
+    });
+    this.results = new Set(graph.results.map(({ storage }) => storage));
+    const changed = new Set(
+      graph.calls.flatMap(({ outputs, mutates }) => outputs.slice(0, mutates)).map((v) => v.storage),
+    );
+    graph.calls.forEach(({ inputs, outputs }, c) => {
+      for (const { storage } of inputs) this.users.set(storage, [...(this.users.get(storage) ?? []), c]);
+      for (const { storage } of outputs) if (!changed.has(storage)) this.maker.set(storage, c);
+    });
+    this.groupOf = graph.calls.map((call, c) => ({ calls: [c], front: this.isElementwise(call) ? null : c }));
+  }
+
+  run(): Graph {
+    this.calls.forEach((call, c) => {
+      if (this.groupOf[c].front === c) return;
+      for (const { storage } of call.inputs) {
+        const maker = this.maker.get(storage);
+        if (maker !== undefined) this.join(this.groupOf[maker], this.groupOf[c]);
+      }
+    });
+    const groups = this.sorted();
+    return { ...this.graph, calls: groups.map((group) => this.fused(group)) };
+  }
+
+  private isElementwise({ kernel, inputs, outputs, attrs, live, mutates }: Call): boolean {
+    if (!kernel.expression || live >= 0 || mutates > 0 || outputs.length > 1) return false;
+    const [out] = outputs;
+    const isOwn = this.maker.has(out.storage) && isPlain(out) && elementCount(out.shape) > 0;
+    return isOwn && isWritable(kernel.expression(inputs, outputs, attrs));
+  }
+
+  /** Whether others can go on with what a call computes. */
+  private canLead(c: number): boolean {
+    const { kernel, outputs, mutates } = this.calls[c];
+    const [out] = outputs;
+    const hands = kernel.puts === true && mutates === 0 && out.dtype === 'float32';
+    return hands && this.maker.has(out.storage) && isPlain(out) && elementCount(out.shape) > 0;
+  }
+
+  /** Joins two groups, where the first makes what the second reads, unless something speaks against it. */
+  private join(a: Group, b: Group): void {
+    if (a === b || (a.front !== null && b.front !== null)) return;
+    const front = a.front ?? b.front;
+    if (front !== null && !this.canLead(front)) return;
+    const joined: Group = { calls: [...a.calls, ...b.calls].sort((x, y) => x - y), front };
+    if (!this.inStep(joined) || this.buffers(joined) > MAX_BUFFERS || this.surrounds(joined)) return;
+    for (const c of joined.calls) this.groupOf[c] = joined;
+  }
+
+  /** Whether all that members read of each other lies where they write it themselves. */
+  private inStep({ calls, front }: Group): boolean {
+    const { shape } = this.calls[calls.at(-1)!].outputs[0];
+    return calls.every((c) => {
+      const { inputs, outputs } = this.calls[c];
+      const own = inputs.filter(({ storage }) => calls.includes(this.maker.get(storage) ?? -1));
+      if (c === front) return own.length === 0 && sameShape(outputs[0].shape, shape);
+      const fits = (view: View) => {
+        const [made] = this.calls[this.maker.get(view.storage)!].outputs;
+        return made.storage === view.storage && isPlain(view) && sameShape(view.shape, shape);
+      };
+      return sameShape(outputs[0].shape, shape) && own.every(fits);
+    });
+  }
+
+  private buffers(group: Group): number {
+    const { front } = group;
+    const of = front === null ? 0 : this.calls[front].inputs.length + this.calls[front].outputs.length;
+    return of + 1 + this.read(group).length + this.stored(group).length - (front === null ? 1 : 0);
+  }
+
+  /** What the elementwise members read that is made elsewhere, each view once. */
+  private read({ calls, front }: Group): View[] {
+    const views = calls
+      .filter((c) => c !== front)
+      .flatMap((c) => this.calls[c].inputs)
+      .filter(({ storage }) => !calls.includes(this.maker.get(storage) ?? -1));
+    return views.filter((view, i) => views.findIndex((other) => same(view, other)) === i);
+  }
+
+  /** The members whose results are needed elsewhere. */
+  private stored({ calls }: Group): number[] {
+    return calls.filter((c) => {
+      const { storage } = this.calls[c].outputs[0];
+      return this.results.has(storage) || (this.users.get(storage) ?? []).some((user) => !calls.includes(user));
+    });
+  }
+
+  /** Whether something else must come behind one member and before another. */
+  private surrounds({ calls }: Group): boolean {
+    const seen = new Set<number>(calls);
+    const queue: number[] = [];
+    const visit = (c: number): boolean => {
+      for (const next of this.after[c]) {
+        if (seen.has(next)) {
+          if (calls.includes(next) && !calls.includes(c)) return true;
+          continue;
+        }
+        for (const member of this.groupOf[next].calls) {
+          if (seen.has(member)) continue;
+          seen.add(member);
+          queue.push(member);
+        }
+      }
+      return false;
+    };
+    if (calls.some(visit)) return true;
+    for (let c = queue.pop(); c !== undefined; c = queue.pop()) if (visit(c)) return true;
+    return false;
+  }
+
+  /** The groups, each behind all that it depends on, as near to the order of the calls as that allows. */
+  private sorted(): Group[] {
+    const left = new Set(this.groupOf);
+    const done = new Set<number>();
+    const order: Group[] = [];
+    const waiting = [...left].sort((a, b) => a.calls.at(-1)! - b.calls.at(-1)!);
+    while (waiting.length > 0) {
+      const next = waiting.findIndex(({ calls }) =>
+        calls.every((c) => [...this.before[c]].every((b) => done.has(b) || calls.includes(b))),
+      );
+      const [group] = waiting.splice(next, 1);
+      for (const c of group.calls) done.add(c);
+      order.push(group);
+    }
+    return order;
+  }
+
+  private fused(group: Group): Call {
+    const { calls, front } = group;
+    if (calls.length === 1) return this.calls[calls[0]];
+    const elementwise = calls.filter((c) => c !== front);
+    const lead = front === null ? null : this.calls[front];
+    const inputs = this.read(group);
+    const operand = (view: View): Operand => {
+      const maker = this.maker.get(view.storage) ?? -1;
+      if (maker === front && front !== null) return { put: true };
+      if (calls.includes(maker)) return { member: elementwise.indexOf(maker) };
+      return { input: inputs.findIndex((other) => same(view, other)) };
+    };
+    const members = elementwise.map((c): Member => {
+      const { kernel, inputs, outputs, attrs } = this.calls[c];
+      return {
+        expression: kernel.expression!(inputs, outputs, attrs),
+        operands: inputs.map(operand),
+        dtype: outputs[0].dtype,
+      };
+    });
+    const stored = this.stored(group);
+    const { shape } = this.calls[calls[0]].outputs[0];
+    return {
+      kernel: fusedKernel(
+        calls.map((c) => this.calls[c].kernel),
+        lead,
+        { shape, members, stored: stored.map((c) => (c === front ? 'put' : elementwise.indexOf(c))) },
+      ),
+      inputs: [...(lead?.inputs ?? []), ...inputs],
+      outputs: [...stored.map((c) => this.calls[c].outputs[0]), ...(lead?.outputs.slice(1) ?? [])],
+      mutates: 0,
+      attrs: lead?.attrs,
+      live: lead?.live ?? -1,
+    };
+  }
+}
+
+const same = (a: View, b: View) =>
+  a.storage === b.storage &&
+  a.offset === b.offset &&
+  a.dtype === b.dtype &&
+  sameShape(a.shape, b.shape) &&
+  sameShape(a.strides, b.strides);
+
+/** Joins calls where no other call notices. Calls stay behind those that they depend on. */
+export const fuse = (graph: Graph): Graph => new Fusion(graph).run();

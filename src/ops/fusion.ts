@@ -1,0 +1,211 @@
+// Elementwise ops joined, for compiled programs: as one kernel of their own, or behind the `put` of another kernel.
+import source from '../../shaders/elementwise.wgsl';
+import type { Dispatch, Expression, Plan, Slot, TypedLayout } from '../tensor/backend.ts';
+import { type DType, WGSL_TYPE } from '../tensor/dtype.ts';
+import { collapse, elementCount, expandLayout, type Shape } from '../tensor/shape.ts';
+import { NAMES, SCALARS } from './elementwise-plan.ts';
+import { ceilDiv, constants, grid, putting } from './launch.ts';
+import { shaderMath } from './shader-math.ts';
+
+/** Where an operand of a member comes from. */
+export type Operand =
+  /** An input of the fused kernel, broadcast. */
+  | { input: number }
+  /** The result of a member before it. */
+  | { member: number }
+  /** What the kernel in front hands to `put`. */
+  | { put: true };
+
+/** One elementwise op among those that are joined. All have outputs of one shape. */
+export interface Member {
+  expression: Expression;
+  /** An operand for each null of expression.operands. */
+  operands: Operand[];
+  dtype: DType;
+}
+
+/** Elementwise ops to be computed for each element of a shape, in order. */
+export interface Chain {
+  shape: Shape;
+  members: Member[];
+  /** What is written, in the order of the outputs: a member, or 'put', what the kernel in front computes. */
+  stored: (number | 'put')[];
+}
+
+/** Numbers are constants in compiled programs. WGSL has none that are not finite. */
+export const isWritable = ({ operands, scalars }: Expression): boolean =>
+  [...operands, ...scalars].every((v) => v === null || Number.isFinite(Math.fround(v)));
+
+/** A number as WGSL. */
+const literal = (value: number, type: string) =>
+  type === 'f32' ? `f32(${Math.fround(value)})` : type === 'u32' ? `${value}u` : `i32(${value})`;
+
+/** Halves are only stored: expressions are in float32. */
+const computed = (type: string) => type.replace('f16', 'f32');
+
+/** The functions of the members, `fused0` and so on. */
+function functions({ members }: Chain, typeOf: (operand: Operand) => string): string {
+  return members
+    .map(({ expression: { wgsl, operands, scalars, numberType }, operands: from, dtype }, m) => {
+      let next = 0;
+      const names = operands.flatMap((v, i) => (v === null ? [`${NAMES[i]}: ${computed(typeOf(from[next++]))}`] : []));
+      const numbers = operands.flatMap((v, i) =>
+        v === null ? [] : [`  let ${NAMES[i]} = ${literal(v, numberType)};\n`],
+      );
+      const lets = scalars.map((v, i) => `  let ${SCALARS[i]} = ${literal(v, 'f32')};\n`);
+      const type = WGSL_TYPE[dtype];
+      return `fn fused${m}(${names.join(', ')}) -> ${type} {\n${[...numbers, ...lets].join('')}  return ${type}(${wgsl});\n}\n`;
+    })
+    .join('');
+}
+
+/** Lines that compute all members at one place. */
+function lines({ members }: Chain, typeOf: (operand: Operand) => string, read: (input: number) => string): string {
+  const value = (operand: Operand) => {
+    const text = 'input' in operand ? read(operand.input) : 'member' in operand ? `v${operand.member}` : 'value';
+    const type = typeOf(operand);
+    return type === 'f16' ? `f32(${text})` : text;
+  };
+  return members.map(({ operands }, m) => `  let v${m} = fused${m}(${operands.map(value).join(', ')});\n`).join('');
+}
+
+/** Which type each operand is stored as. */
+const types =
+  ({ members }: Chain, inputs: TypedLayout[]) =>
+  (operand: Operand): string =>
+    'input' in operand
+      ? WGSL_TYPE[inputs[operand.input].dtype]
+      : 'member' in operand
+        ? WGSL_TYPE[members[operand.member].dtype]
+        : 'f32';
+
+const storedType = ({ members }: Chain, stored: number | 'put') =>
+  stored === 'put' ? 'f32' : WGSL_TYPE[members[stored].dtype];
+
+/** The place in an input of the element whose row-major index in `shape` is `i`, as WGSL. Shapes are constants here. */
+function placeOf(input: TypedLayout, shape: Shape, i: string): string {
+  const {
+    sizes,
+    strides: [steps],
+  } = collapse(shape, expandLayout(input, shape).strides);
+  const terms = input.offset === 0 ? [] : [`${input.offset}u`];
+  let inner = elementCount(shape);
+  sizes.forEach((size, d) => {
+    inner /= size;
+    if (steps[d] === 0) return;
+    const whole = inner === 1 ? i : `(${i}) / ${inner}u`;
+    const coordinate = d === 0 ? whole : `(${whole}) % ${size}u`;
+    terms.push(steps[d] === 1 ? coordinate : `(${coordinate}) * ${steps[d]}u`);
+  });
+  return terms.length > 0 ? terms.join(' + ') : '0u';
+}
+
+/** How the four elements of a quad lie in an input: an aligned vec4, one element, or anywhere. */
+function readingOf({ offset, ...layout }: TypedLayout, shape: Shape): 'whole' | 'same' | 'apart' {
+  const {
+    sizes,
+    strides: [steps],
+  } = collapse(shape, expandLayout({ offset, ...layout }, shape).strides);
+  if (sizes.length === 0 || (sizes.length === 1 && steps[0] === 0)) return 'same';
+  const last = steps.at(-1);
+  if (sizes.length > 1 && sizes.at(-1)! % 4 !== 0) return 'apart';
+  if (last === 0) return 'same';
+  return last === 1 && offset % 4 === 0 && steps.slice(0, -1).every((step) => step % 4 === 0) ? 'whole' : 'apart';
+}
+
+const enabling = (types: string[]) => (types.includes('f16') ? 'enable f16;\n' : '');
+
+const LANES = [0, 1, 2, 3];
+
+/** One dispatch that computes a chain by itself, by quads as elementwise ops do. */
+export function planChain(chain: Chain, inputs: TypedLayout[]): Plan {
+  const { shape, members, stored } = chain;
+  const n = elementCount(shape);
+  const typeOf = types(chain, inputs);
+  const readings = inputs.map((input) => readingOf(input, shape));
+  const declared = inputs.map(({ dtype }, k) => {
+    const type = readings[k] === 'whole' ? `vec4<${WGSL_TYPE[dtype]}>` : WGSL_TYPE[dtype];
+    return `@group(0) @binding(${k}) var<storage, read> in${k}: array<${type}>;\n`;
+  });
+  const outs = stored.map((s, k) => {
+    const type = `array<vec4<${storedType(chain, s)}>>`;
+    return `@group(0) @binding(${inputs.length + k}) var<storage, read_write> out${k}: ${type};\n`;
+  });
+  const reads = inputs.map((input, k) => {
+    const at = (lane: number) => `in${k}[${placeOf(input, shape, lane === 0 ? 'i' : `i + ${lane}u`)}]`;
+    const type = `vec4<${WGSL_TYPE[input.dtype]}>`;
+    if (readings[k] === 'whole') return `  let x${k} = in${k}[(${placeOf(input, shape, 'i')}) / 4u];\n`;
+    return `  let x${k} = ${type}(${(readings[k] === 'same' ? [0] : LANES).map(at).join(', ')});\n`;
+  });
+  const results = stored.map((s, k) => `  r${k}: ${storedType(chain, s)},\n`).join('');
+  const parameters = inputs.map(({ dtype }, k) => `x${k}: ${WGSL_TYPE[dtype]}`).join(', ');
+  const lane = (l: number) => `  let r${l} = lane(${inputs.map((_, k) => `x${k}[${l}]`).join(', ')});\n`;
+  const writes = stored.map((s, k) => {
+    return `  out${k}[quad] = vec4<${storedType(chain, s)}>(${LANES.map((l) => `r${l}.r${k}`).join(', ')});\n`;
+  });
+  const wgsl = members.map(({ expression }) => expression.wgsl).join(' ');
+  const preamble = `${enabling([...inputs.map(({ dtype }) => WGSL_TYPE[dtype]), ...members.map(({ dtype }) => WGSL_TYPE[dtype])])}\
+${declared.join('')}${outs.join('')}\
+@group(0) @binding(${inputs.length + stored.length}) var<uniform> params: Params;
+${shaderMath(wgsl, source)}${functions(chain, typeOf)}\
+struct Results {
+${results}}
+fn lane(${parameters}) -> Results {
+${lines(chain, typeOf, (k) => `x${k}`)}  return Results(${stored.map((s) => `v${s}`).join(', ')});
+}
+fn compute(quad: u32) {
+  let i = quad * 4u;
+${reads.join('')}${LANES.map(lane).join('')}${writes.join('')}}
+`;
+  return {
+    dispatches: [
+      {
+        shader: { file: 'elementwise.wgsl', source, preamble: preamble + constants({ RANK: 1 }) },
+        params: [n, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        workgroups: grid(ceilDiv(ceilDiv(n, 4), 64)),
+      },
+    ],
+  };
+}
+
+/**
+ * A dispatch whose `put` goes on with a chain. `inputs` are those that the chain reads, bound as `reads`; `writes` are where
+ * what is stored goes.
+ */
+export function putThrough(
+  dispatch: Dispatch & { put: number; reads: Slot[]; writes: Slot[] },
+  chain: Chain,
+  inputs: TypedLayout[],
+  { reads, writes }: { reads: Slot[]; writes: Slot[] },
+): Dispatch {
+  const { shader, put, fault } = dispatch;
+  const typeOf = types(chain, inputs);
+  const first = dispatch.reads.length + dispatch.writes.length + (fault ? 1 : 0) + 1;
+  const declared = inputs.map(({ dtype }, k) => {
+    return `@group(0) @binding(${first + k}) var<storage, read> fusedIn${k}: array<${WGSL_TYPE[dtype]}>;\n`;
+  });
+  // The first takes the place of the output.
+  const outs = chain.stored.map((s, k) => {
+    const binding = k === 0 ? put : first + inputs.length + k - 1;
+    return `@group(0) @binding(${binding}) var<storage, read_write> fusedOut${k}: array<${storedType(chain, s)}>;\n`;
+  });
+  const wgsl = chain.members.map(({ expression }) => expression.wgsl).join(' ');
+  const stores = chain.stored.map((s, k) => `  fusedOut${k}[i] = ${s === 'put' ? 'value' : `v${s}`};\n`);
+  const text = `${declared.join('')}${outs.join('')}\
+${shaderMath(wgsl, (shader.preamble ?? '') + shader.source)}${functions(chain, typeOf)}\
+fn put(i: u32, value: f32) {
+${lines(chain, typeOf, (k) => `fusedIn${k}[${placeOf(inputs[k], chain.shape, 'i')}]`)}${stores.join('')}}
+`;
+  const [before, after, ...more] = (shader.preamble ?? '').split(putting(put));
+  if (after === undefined || more.length > 0) throw new Error(`${shader.file}: expected putting(${put}) once`);
+  const stored = [...inputs.map(({ dtype }) => dtype), ...chain.members.map(({ dtype }) => dtype)];
+  const half = /^enable f16;/.test(before) ? '' : enabling(stored.map((dtype) => WGSL_TYPE[dtype]));
+  const slots = [...dispatch.writes];
+  slots[put - dispatch.reads.length] = writes[0];
+  return {
+    ...dispatch,
+    shader: { ...shader, preamble: half + before + text + after },
+    writes: slots,
+    more: { reads, writes: writes.slice(1) },
+  };
+}
