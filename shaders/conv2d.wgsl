@@ -10,7 +10,7 @@
 // per group, walked by the strides weightO and weightI. The threads of a workgroup share their channels, so weights are
 // loaded once for all; neighbours take neighbouring positions. Workgroups run over positions, then over channel tiles.
 // Preamble: WG threads; TILE 8 or 1; TRANSPOSED; UNIT where stride is 1; BLOCKED where sums are long: then those of blockI
-// channels are summed before they join the rest, as short sums have small errors.
+// channels are summed before they join the rest, as short sums have small errors; `put`, which takes the results.
 struct Params {
   positions: u32, // N * outH * outW
   O: u32,
@@ -36,7 +36,6 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> weight: array<f32>;
-@group(0) @binding(2) var<storage, read_write> out: array<f32>;
 @group(0) @binding(3) var<uniform> params: Params;
 
 // Position of tap k in x, or a value past its end where there is none. Negative positions wrap around.
@@ -57,10 +56,10 @@ fn store4(positions: vec4<u32>, places: vec4<u32>, o: u32, values: vec4<f32>) {
     return;
   }
   let at = places + o * params.outH * params.outW;
-  if (positions.x < params.positions) { out[at.x] = values.x; }
-  if (positions.y < params.positions) { out[at.y] = values.y; }
-  if (positions.z < params.positions) { out[at.z] = values.z; }
-  if (positions.w < params.positions) { out[at.w] = values.w; }
+  if (positions.x < params.positions) { put(at.x, values.x); }
+  if (positions.y < params.positions) { put(at.y, values.y); }
+  if (positions.z < params.positions) { put(at.z, values.z); }
+  if (positions.w < params.positions) { put(at.w, values.w); }
 }
 
 @compute @workgroup_size(WG)

@@ -5,7 +5,7 @@
 // Meant for adapters where a load costs as much as arithmetic, software adapters above all: neighbouring threads are 8
 // positions apart, which a GPU would rather not see. Memory and parameters as in conv2d.wgsl, but for `segments`, the
 // number of 8-position segments in a row of out, `rows` = N * outH, and `positionGroups`, the workgroups that cover the
-// segments of all rows. Preamble: WG threads, as there.
+// segments of all rows. Preamble: as there.
 struct Params {
   positions: u32,
   O: u32,
@@ -33,7 +33,6 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> weight: array<f32>;
-@group(0) @binding(2) var<storage, read_write> out: array<f32>;
 @group(0) @binding(3) var<uniform> params: Params;
 
 // Element `column` of the row of x that begins at `line`; 0 outside. Negative columns wrap around.
@@ -43,10 +42,10 @@ fn load(line: u32, column: u32, width: u32) -> f32 {
 }
 
 fn store4(at: u32, w: u32, values: vec4<f32>) {
-  if (w < params.outW) { out[at] = values.x; }
-  if (w + 1u < params.outW) { out[at + 1u] = values.y; }
-  if (w + 2u < params.outW) { out[at + 2u] = values.z; }
-  if (w + 3u < params.outW) { out[at + 3u] = values.w; }
+  if (w < params.outW) { put(at, values.x); }
+  if (w + 1u < params.outW) { put(at + 1u, values.y); }
+  if (w + 2u < params.outW) { put(at + 2u, values.z); }
+  if (w + 3u < params.outW) { put(at + 3u, values.w); }
 }
 
 // Writes channel o of a group, whose channel 0 is plane `base` of out.

@@ -3,7 +3,7 @@
 // Memory: out is contiguous; a and b are walked by the strides of their rows and columns, so a transposed operand is read
 // in place. The threads of a workgroup share their 8 rows, so a is loaded once for all; neighbours take neighbouring
 // columns. Rows and columns past the edge are clamped when read, and not written. The chunks, of chunkK each, are summed
-// afterwards. Preamble: WG threads, and BLOCK, the products that are summed before they join the rest.
+// afterwards. Preamble: WG threads; BLOCK, the products that are summed before they join the rest; `put`, which takes results.
 struct Params {
   M: u32,
   N: u32,
@@ -24,7 +24,6 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> a: array<f32>;
 @group(0) @binding(1) var<storage, read> b: array<f32>;
-@group(0) @binding(2) var<storage, read_write> out: array<f32>;
 @group(0) @binding(3) var<uniform> params: Params;
 
 fn store4(plane: u32, m: u32, n: vec4<u32>, values: vec4<f32>) {
@@ -32,10 +31,10 @@ fn store4(plane: u32, m: u32, n: vec4<u32>, values: vec4<f32>) {
     return;
   }
   let base = (plane * params.M + m) * params.N;
-  if (n.x < params.N) { out[base + n.x] = values.x; }
-  if (n.y < params.N) { out[base + n.y] = values.y; }
-  if (n.z < params.N) { out[base + n.z] = values.z; }
-  if (n.w < params.N) { out[base + n.w] = values.w; }
+  if (n.x < params.N) { put(base + n.x, values.x); }
+  if (n.y < params.N) { put(base + n.y, values.y); }
+  if (n.z < params.N) { put(base + n.z, values.z); }
+  if (n.w < params.N) { put(base + n.w, values.w); }
 }
 
 @compute @workgroup_size(WG)

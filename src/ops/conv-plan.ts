@@ -6,7 +6,7 @@ import weightGradRowsSource from '../../shaders/conv2dWeightGradRows.wgsl';
 import type { Dispatch, GpuTraits, Param, Plan } from '../tensor/backend.ts';
 import { elementCount, type Shape } from '../tensor/shape.ts';
 import { addition } from './broadcast.ts';
-import { ceilDiv, constants, grid, threads } from './launch.ts';
+import { ceilDiv, constants, grid, putting, threads } from './launch.ts';
 import { chain, planReduction } from './reduce.ts';
 import type { Pair } from './window.ts';
 
@@ -71,7 +71,7 @@ export function planGather(
     shader: {
       file: rows ? 'conv2dRows.wgsl' : 'conv2d.wgsl',
       source: rows ? rowsSource : source,
-      preamble: constants({ WG, TILE, TRANSPOSED, UNIT: attrs.stride.every((s) => s === 1), BLOCKED }),
+      preamble: constants({ WG, TILE, TRANSPOSED, UNIT: attrs.stride.every((s) => s === 1), BLOCKED }) + putting(2),
     },
     params: [
       ...[N * H * W, O, I, groups, blockI, positionGroups],
@@ -79,6 +79,7 @@ export function planGather(
       ...strides,
       ...(rows ? [segments, N * H] : []),
     ],
+    put: 2,
     workgroups: grid(positionGroups * groups * ceilDiv(O, TILE)),
   };
   return { dispatches: [dispatch] };

@@ -18,7 +18,7 @@ import {
 import type { Tensor } from '../tensor/tensor.ts';
 import { addition, expand, sumTo } from './broadcast.ts';
 import { add } from './elementwise.ts';
-import { ceilDiv, constants, grid, MAX_WORKGROUPS, threads } from './launch.ts';
+import { ceilDiv, constants, grid, MAX_WORKGROUPS, putting, threads } from './launch.ts';
 import { reshape, transpose } from './movement.ts';
 import { chain, planReduction } from './reduce.ts';
 
@@ -141,11 +141,11 @@ function planMatmul(inputs: TypedLayout[], out: TypedLayout, gpu: GpuTraits): Pl
   const chunks = Math.max(1, Math.min(ceilDiv(K, CHUNK), Math.floor(MAX_PARTIALS / planes)));
   const batches = [batchStride(a, inputs)!, batchStride(b, inputs)!, a.offset, b.offset, batch];
   const product: Dispatch = {
-    shader: { file: 'matmul.wgsl', source, preamble: constants({ WG, BLOCK }) },
+    shader: { file: 'matmul.wgsl', source, preamble: constants({ WG, BLOCK }) + putting(2) },
     params: [M, N, K, columnGroups, ...strides, ...batches, chunks, ceilDiv(K, chunks)],
     workgroups: [x, y, Math.min(batch * chunks, MAX_WORKGROUPS)],
   };
-  if (chunks === 1) return { dispatches: [product] };
+  if (chunks === 1) return { dispatches: [{ ...product, put: 2 }] };
   const layout = { shape: [chunks, planes], strides: [planes, 1], offset: 0 };
   const total = planReduction(addition, layout, { dims: [0], keepdim: false }, gpu);
   return chain({ ...product, writes: [{ of: 'temp', index: 0 }] }, chunks * planes, total);
