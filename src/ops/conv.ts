@@ -4,7 +4,7 @@ import { define, type Op } from '../autograd/op.ts';
 import { apply } from '../autograd/tape.ts';
 import type { Spec } from '../tensor/backend.ts';
 import { ShapeError } from '../tensor/errors.ts';
-import { format, type Shape } from '../tensor/shape.ts';
+import { elementCount, format, type Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { type ConvAttrs, planGather, planWeightGrad } from './conv-plan.ts';
 import { add } from './elementwise.ts';
@@ -45,6 +45,9 @@ function eachProduct(
   }
 }
 
+/** A multiplication and an addition for each tap of each channel at each position of `result`; taps on padding count, too. */
+const flopsOf = (result: Shape, weight: Shape): number => 2 * elementCount(result) * elementCount(weight.slice(1));
+
 const outputs = (_inputs: Spec[], { shape }: ConvAttrs): Spec[] => [{ shape, dtype: 'float32' }];
 
 const convOp: Op<ConvAttrs> = define({
@@ -54,6 +57,7 @@ const convOp: Op<ConvAttrs> = define({
     eachProduct(x.shape, weight.shape, out.shape, attrs, (i, w, o) => {
       out.data[o] += x.data[i] * weight.data[w];
     }),
+  flops: ([, weight], [out]) => flopsOf(out.shape, weight.shape),
   plan: ([x, weight], [out], attrs, gpu) => planGather(x.shape, weight.shape, out.shape, attrs, gpu, false),
   vjp: ([g], { inputs: [x, weight], attrs, needs }) => [
     needs[0] ? apply(inputGradOp, [g!, weight], { ...attrs, shape: x.shape })[0] : null,
@@ -69,6 +73,7 @@ const inputGradOp: Op<ConvAttrs> = define({
     eachProduct(out.shape, weight.shape, g.shape, attrs, (i, w, o) => {
       out.data[i] += g.data[o] * weight.data[w];
     }),
+  flops: ([g, weight]) => flopsOf(g.shape, weight.shape),
   plan: ([g, weight], [out], attrs, gpu) => planGather(g.shape, weight.shape, out.shape, attrs, gpu, true),
   vjp: ([gg], { inputs: [g, weight], attrs, needs }) => [
     needs[0] ? apply(convOp, [gg!, weight], { ...attrs, shape: g.shape })[0] : null,
@@ -84,6 +89,7 @@ const weightGradOp: Op<ConvAttrs> = define({
     eachProduct(x.shape, out.shape, g.shape, attrs, (i, w, o) => {
       out.data[w] += g.data[o] * x.data[i];
     }),
+  flops: ([g], [weight]) => flopsOf(g.shape, weight.shape),
   plan: ([g, x], [out], attrs, gpu) => planWeightGrad(g.shape, x.shape, out.shape, attrs, gpu),
   vjp: ([gg], { inputs: [g, x], attrs, needs }) => [
     needs[0] ? apply(convOp, [x, gg!], { ...attrs, shape: g.shape })[0] : null,

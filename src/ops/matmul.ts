@@ -29,6 +29,7 @@ const matmulOp: Op<NoAttrs> = define({
   outputs: ([a, b]) => [{ shape: productShape(a.shape, b.shape), dtype: 'float32' }],
   strided: (inputs) => inputs.map((x) => isMatrixReadable(x, inputs)),
   cpu: ([a, b], [out]) => matmulOnCpu(a, b, out),
+  flops: ([a], [out]) => 2 * elementCount(out.shape) * a.shape.at(-1)!,
   plan: (inputs, [out], _attrs, gpu) => planMatmul(inputs, out, gpu),
   vjp: ([g], { inputs: [a, b], needs }) => [
     needs[0] ? sumTo(matmul(g!, transpose(b)), a.shape) : null,
