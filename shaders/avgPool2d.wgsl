@@ -18,7 +18,6 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> out: array<f32>;
 @group(0) @binding(2) var<uniform> params: Params;
 
 // The elements of a window inside the image.
@@ -69,6 +68,6 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
       }
     }
     if (!TRANSPOSED) { total /= divisor(here); }
-    out[row * outSize.y + column] = total;
+    put(row * outSize.y + column, total);
   }
 }

@@ -14,7 +14,6 @@ struct Params {
 @group(0) @binding(2) var<storage, read> bias: array<f32>;
 @group(0) @binding(3) var<storage, read> mean: array<f32>;
 @group(0) @binding(4) var<storage, read> variance: array<f32>;
-@group(0) @binding(5) var<storage, read_write> out: array<f32>;
 @group(0) @binding(6) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
@@ -22,6 +21,6 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   let at = id.y * groups.x * 64u + id.x;
   if (at < params.n) {
     let c = (at / params.L) % params.C;
-    out[at] = (x[at] - mean[c]) * (weight[c] * inverseSqrt(variance[c] + params.eps)) + bias[c];
+    put(at, (x[at] - mean[c]) * (weight[c] * inverseSqrt(variance[c] + params.eps)) + bias[c]);
   }
 }

@@ -17,7 +17,6 @@ struct Params {
 @group(0) @binding(4) var<storage, read> variance: array<f32>;
 @group(0) @binding(5) var<storage, read> dWeight: array<f32>;
 @group(0) @binding(6) var<storage, read> dBias: array<f32>;
-@group(0) @binding(7) var<storage, read_write> dx: array<f32>;
 @group(0) @binding(8) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
@@ -28,6 +27,6 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     let rstd = inverseSqrt(variance[c] + params.eps);
     let xhat = (x[at] - mean[c]) * rstd;
     let share = (dBias[c] + xhat * dWeight[c]) / f32(params.count);
-    dx[at] = weight[c] * rstd * (g[at] - share);
+    put(at, weight[c] * rstd * (g[at] - share));
   }
 }

@@ -17,7 +17,6 @@ struct Params {
 @group(0) @binding(2) var<storage, read> top: array<f32>;
 @group(0) @binding(3) var<storage, read> rest: array<f32>;
 @group(0) @binding(4) var<storage, read> g: array<f32>;
-@group(0) @binding(5) var<storage, read_write> out: array<f32>;
 @group(0) @binding(6) var<uniform> params: Params;
 
 // By its bits, since drivers may take x != x for false; some make a number of exp(NaN).
@@ -37,5 +36,5 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   let v = x[at] - top[row] - rest[row];
   let wanted = select(0.0, params.own, i32(c) == label) + params.even;
   let slope = (select(exp(v), v, isNan(v)) - wanted) * g[row];
-  out[at] = select(slope, 0.0, label == params.ignore);
+  put(at, select(slope, 0.0, label == params.ignore));
 }

@@ -16,7 +16,6 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> out: array<f32>;
 @group(0) @binding(2) var<storage, read_write> winner: array<i32>;
 @group(0) @binding(3) var<uniform> params: Params;
 
@@ -65,7 +64,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
       }
       h += params.dilation.x;
     }
-    out[row * params.count.y + j] = best;
+    put(row * params.count.y + j, best);
     winner[row * params.count.y + j] = at;
   }
 }

@@ -9,7 +9,6 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> winner: array<i32>;
-@group(0) @binding(2) var<storage, read_write> out: array<f32>;
 @group(0) @binding(3) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
@@ -17,6 +16,6 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   let i = id.y * groups.x * 64u + id.x;
   if (i < params.n) {
     let at = winner[i];
-    out[i] = select(0.0, x[(i / params.inner) * params.outer + u32(max(at, 0))], at >= 0);
+    put(i, select(0.0, x[(i / params.inner) * params.outer + u32(max(at, 0))], at >= 0));
   }
 }

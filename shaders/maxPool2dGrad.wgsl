@@ -17,7 +17,6 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> g: array<f32>;
 @group(0) @binding(1) var<storage, read> winner: array<i32>;
-@group(0) @binding(2) var<storage, read_write> out: array<f32>;
 @group(0) @binding(3) var<uniform> params: Params;
 
 fn overlapping(plane: u32, h: u32, w: u32) -> f32 {
@@ -64,8 +63,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     v = separate(plane, h, w);
   }
   let at = row * params.size.y + w;
-  out[at] = v.x;
-  if (w + 1u < params.size.y) { out[at + 1u] = v.y; }
-  if (w + 2u < params.size.y) { out[at + 2u] = v.z; }
-  if (w + 3u < params.size.y) { out[at + 3u] = v.w; }
+  put(at, v.x);
+  if (w + 1u < params.size.y) { put(at + 1u, v.y); }
+  if (w + 2u < params.size.y) { put(at + 2u, v.z); }
+  if (w + 3u < params.size.y) { put(at + 3u, v.w); }
 }

@@ -11,7 +11,6 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> out: array<f32>;
 @group(0) @binding(2) var<storage, read_write> rstd: array<f32>;
 @group(0) @binding(3) var<uniform> params: Params;
 
@@ -68,7 +67,7 @@ fn main(
   }
   let scale = 1.0 / sqrt(square + params.eps);
   for (var j = thread; j < params.size; j += WG) {
-    out[base + j] = ((x[base + j] - mean) - rest) * scale;
+    put(base + j, ((x[base + j] - mean) - rest) * scale);
   }
   if (thread == 0u) {
     rstd[row] = scale;

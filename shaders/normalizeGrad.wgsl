@@ -11,7 +11,6 @@ struct Params {
 @group(0) @binding(0) var<storage, read> g: array<f32>;
 @group(0) @binding(1) var<storage, read> y: array<f32>;
 @group(0) @binding(2) var<storage, read> rstd: array<f32>;
-@group(0) @binding(3) var<storage, read_write> out: array<f32>;
 @group(0) @binding(4) var<uniform> params: Params;
 
 var<workgroup> lane: array<vec2<f32>, WG>;
@@ -50,6 +49,6 @@ fn main(
   }
   let shift = select(0.0, means.x, CENTER);
   for (var j = thread; j < params.size; j += WG) {
-    out[base + j] = rstd[row] * (g[base + j] - shift - y[base + j] * means.y);
+    put(base + j, rstd[row] * (g[base + j] - shift - y[base + j] * means.y));
   }
 }

@@ -40,7 +40,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   let origin = params.offset + locate(o, params.keptSizes, params.keptStrides);
   let base = origin + locate(other, params.otherSizes, params.otherStrides);
   let index = locate(other, params.otherSizes, params.otherIndices);
-  let pivot = x[origin];
+  let pivot = take(origin);
 
   var total = identity();
   for (var first = start; first < end; first += BLOCK) {
@@ -48,7 +48,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     for (var k = 0u; k < BLOCK; k++) {
       let r = first + k;
       if (r < end) {
-        block = combine(block, load(x[base + r * params.runStride], index + r * params.runIndex, pivot));
+        block = combine(block, load(take(base + r * params.runStride), index + r * params.runIndex, pivot));
       }
     }
     total = combine(total, block);

@@ -4,8 +4,9 @@
 // longest is the run; it is cut into parts of partSize, and a chunk is one part for one index of the other reduced dims,
 // of which there are at most 3. Dims are padded with size 1 in front. out is contiguous, chunks innermost. otherIndices and
 // runIndex give the position of an element in the row-major order of all reduced dims.
-// The preamble declares WG, BLOCK, the bindings x, out0.. and params, the type ACC, `fn identity()`, `fn combine(a, b)`,
-// `fn load(element, index, first element of the output) -> ACC` and `fn store(at, a)`, which finishes a by params.divisor.
+// The preamble declares WG, BLOCK, `fn take(i)`, which reads x, the bindings out0.. (or `fn put(i, v)`) and params, the type
+// ACC, `fn identity()`, `fn combine(a, b)`, `fn load(element, index, first element of the output) -> ACC` and
+// `fn store(at, a)`, which finishes a by params.divisor.
 // Error: a thread reduces blocks of BLOCK serially and combines the blocks; threads are combined as a tree.
 struct Params {
   outputs: u32,
@@ -48,7 +49,7 @@ fn main(
   let origin = params.offset + locate(o, params.keptSizes, params.keptStrides);
   let base = origin + locate(other, params.otherSizes, params.otherStrides);
   let index = locate(other, params.otherSizes, params.otherIndices);
-  let pivot = x[origin];
+  let pivot = take(origin);
 
   var total = identity();
   if (o < params.outputs) {
@@ -57,7 +58,7 @@ fn main(
       for (var k = 0u; k < BLOCK; k++) {
         let r = first + k * WG;
         if (r < end) {
-          block = combine(block, load(x[base + r * params.runStride], index + r * params.runIndex, pivot));
+          block = combine(block, load(take(base + r * params.runStride), index + r * params.runIndex, pivot));
         }
       }
       total = combine(total, block);

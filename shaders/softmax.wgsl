@@ -9,7 +9,6 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> out: array<f32>;
 @group(0) @binding(2) var<uniform> params: Params;
 
 var<workgroup> lane: array<f32, WG>;
@@ -76,9 +75,9 @@ fn main(
   for (var j = thread; j < params.size; j += WG) {
     let shifted = x[base + j] - top;
     if (LOG) {
-      out[base + j] = shifted - logTotal;
+      put(base + j, shifted - logTotal);
     } else {
-      out[base + j] = power(shifted) / total;
+      put(base + j, power(shifted) / total);
     }
   }
 }

@@ -10,7 +10,6 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> y: array<f32>;
 @group(0) @binding(1) var<storage, read> g: array<f32>;
-@group(0) @binding(2) var<storage, read_write> out: array<f32>;
 @group(0) @binding(3) var<uniform> params: Params;
 
 var<workgroup> lane: array<f32, WG>;
@@ -54,9 +53,9 @@ fn main(
   for (var j = thread; j < params.size; j += WG) {
     let v = y[base + j];
     if (LOG) {
-      out[base + j] = g[base + j] - select(exp(v), v, isNan(v)) * total;
+      put(base + j, g[base + j] - select(exp(v), v, isNan(v)) * total);
     } else {
-      out[base + j] = v * (g[base + j] - total);
+      put(base + j, v * (g[base + j] - total));
     }
   }
 }

@@ -207,10 +207,13 @@ describe.each(['webgpu', 'cpu'])('on %s', (kind) => {
     for (const t of [loss, logits]) t.dispose();
     const report = compiled.explain();
     expect(report.kernels.map(({ op }) => op)).toContain('adam');
-    expect(report.kernels.find(({ op }) => op === 'relu')).toMatchObject({
+    // [64, 5] times [5, 16], with 16 biases.
+    const layer = kind === 'cpu' ? 'matmul' : 'matmul+add+relu';
+    expect(report.kernels.find(({ op }) => op === layer)).toMatchObject({
       shapes: ['[64,16]'],
-      bytesRead: 4096,
+      bytesRead: 4 * (64 * 5 + 5 * 16 + (kind === 'cpu' ? 0 : 16)),
       bytesWritten: 4096,
+      flops: 2 * 64 * 5 * 16 + (kind === 'cpu' ? 0 : 2 * 64 * 16),
     });
     expect(report.peakBytes).toBeLessThan(report.unsharedBytes);
     expect(report.submits).toBe(kind === 'cpu' ? 0 : 1);

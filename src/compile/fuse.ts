@@ -1,19 +1,22 @@
 // Fusion: elementwise calls join each other and the kernel that computes what they go on with, so that values in between
 // never reach memory.
 
-import { isWritable, type Member, type Operand } from '../ops/fusion.ts';
+import { type Chain, isWritable, type Member, type Operand } from '../ops/fusion.ts';
 import type { Call, Graph, Storage, View } from '../tensor/backend.ts';
 import { elementCount, isPlain, sameShape } from '../tensor/shape.ts';
-import { fusedKernel } from './fused-kernel.ts';
+import { chainKernel, joinedKernel } from './fused-kernel.ts';
 
 /** Storage buffers that every adapter lets a kernel have. */
 const MAX_BUFFERS = 8;
 
-/** Calls that become one: any number of elementwise ones, behind at most one other. */
+/** Calls that become one: any number of elementwise ones, and at most one other that takes what some compute or leads the rest. */
 interface Group {
+  /** The lead, and those that go on with what it computes. */
   calls: number[];
   /** The call that is not elementwise. */
   front: number | null;
+  /** Those that compute what the lead reads. */
+  before: number[];
 }
 
 /** For each call, those that must come before it: they write what it reads, or use what it changes. */
@@ -63,7 +66,11 @@ class Fusion {
       for (const { storage } of inputs) this.users.set(storage, [...(this.users.get(storage) ?? []), c]);
       for (const { storage } of outputs) if (!changed.has(storage)) this.maker.set(storage, c);
     });
-    this.groupOf = graph.calls.map((call, c) => ({ calls: [c], front: this.isElementwise(call) ? null : c }));
+    this.groupOf = graph.calls.map((call, c) => ({
+      calls: [c],
+      front: this.isElementwise(call) ? null : c,
+      before: [],
+    }));
   }
 
   run(): Graph {
@@ -74,6 +81,7 @@ class Fusion {
         if (maker !== undefined) this.join(this.groupOf[maker], this.groupOf[c]);
       }
     });
+    for (const group of new Set(this.groupOf)) this.takeIn(group);
     const groups = this.sorted();
     return { ...this.graph, calls: groups.map((group) => this.fused(group)) };
   }
@@ -98,9 +106,26 @@ class Fusion {
     if (a === b || (a.front !== null && b.front !== null)) return;
     const front = a.front ?? b.front;
     if (front !== null && !this.canLead(front)) return;
-    const joined: Group = { calls: [...a.calls, ...b.calls].sort((x, y) => x - y), front };
+    const joined: Group = { calls: [...a.calls, ...b.calls].sort((x, y) => x - y), front, before: [] };
     if (!this.inStep(joined) || this.buffers(joined) > MAX_BUFFERS || this.surrounds(joined)) return;
     for (const c of joined.calls) this.groupOf[c] = joined;
+  }
+
+  /** Lets a lead compute its input 0 itself, where nobody else needs it. */
+  private takeIn(group: Group): void {
+    if (group.front === null) return;
+    const { kernel, inputs } = this.calls[group.front];
+    if (!kernel.takes) return;
+    const [{ storage }, ...others] = inputs;
+    const maker = this.maker.get(storage) ?? -1;
+    const before = this.groupOf[maker];
+    if (!before || before.front !== null || others.some((view) => view.storage === storage)) return;
+    const elsewhere =
+      this.stored(before).some((c) => c !== maker) || this.users.get(storage)!.some((c) => c !== group.front);
+    if (elsewhere || this.results.has(storage) || before.calls.at(-1) !== maker) return;
+    if (this.buffers(group) + this.read(before).length - 1 > MAX_BUFFERS) return;
+    group.before = before.calls;
+    for (const c of before.calls) this.groupOf[c] = group;
   }
 
   /** Whether all that members read of each other lies where they write it themselves. */
@@ -166,54 +191,62 @@ class Fusion {
 
   /** The groups, each behind all that it depends on, as near to the order of the calls as that allows. */
   private sorted(): Group[] {
-    const left = new Set(this.groupOf);
     const done = new Set<number>();
     const order: Group[] = [];
-    const waiting = [...left].sort((a, b) => a.calls.at(-1)! - b.calls.at(-1)!);
+    const waiting = [...new Set(this.groupOf)].sort((a, b) => a.calls.at(-1)! - b.calls.at(-1)!);
     while (waiting.length > 0) {
-      const next = waiting.findIndex(({ calls }) =>
-        calls.every((c) => [...this.before[c]].every((b) => done.has(b) || calls.includes(b))),
-      );
+      const next = waiting.findIndex(({ calls, before }) => {
+        const members = [...before, ...calls];
+        return members.every((c) => [...this.before[c]].every((b) => done.has(b) || members.includes(b)));
+      });
       const [group] = waiting.splice(next, 1);
-      for (const c of group.calls) done.add(c);
+      for (const c of [...group.before, ...group.calls]) done.add(c);
       order.push(group);
     }
     return order;
   }
 
-  private fused(group: Group): Call {
+  /** The elementwise calls of a group as a chain, and what it reads. */
+  private chain(group: Group, stored: number[]): { chain: Chain; inputs: View[] } {
     const { calls, front } = group;
-    if (calls.length === 1) return this.calls[calls[0]];
     const elementwise = calls.filter((c) => c !== front);
-    const lead = front === null ? null : this.calls[front];
     const inputs = this.read(group);
     const operand = (view: View): Operand => {
       const maker = this.maker.get(view.storage) ?? -1;
-      if (maker === front && front !== null) return { put: true };
+      if (maker === front) return { put: true };
       if (calls.includes(maker)) return { member: elementwise.indexOf(maker) };
       return { input: inputs.findIndex((other) => same(view, other)) };
     };
     const members = elementwise.map((c): Member => {
       const { kernel, inputs, outputs, attrs } = this.calls[c];
-      return {
-        expression: kernel.expression!(inputs, outputs, attrs),
-        operands: inputs.map(operand),
-        dtype: outputs[0].dtype,
-      };
+      const expression = kernel.expression!(inputs, outputs, attrs);
+      return { expression, operands: inputs.map(operand), dtype: outputs[0].dtype };
     });
-    const stored = this.stored(group);
     const { shape } = this.calls[calls[0]].outputs[0];
+    const chain: Chain = { shape, members, stored: stored.map((c) => (c === front ? 'put' : elementwise.indexOf(c))) };
+    return { chain, inputs };
+  }
+
+  private fused(group: Group): Call {
+    const { calls, front, before: given } = group;
+    if (calls.length + given.length === 1) return this.calls[calls[0]];
+    const kernels = [...given, ...calls].map((c) => this.calls[c].kernel);
+    const stored = this.stored(group);
+    const outputs = stored.map((c) => this.calls[c].outputs[0]);
+    if (front === null) {
+      const { chain, inputs } = this.chain(group, stored);
+      return { kernel: chainKernel(kernels, chain), inputs, outputs, mutates: 0, attrs: undefined, live: -1 };
+    }
+    const lead = this.calls[front];
+    const before = given.length > 0 ? this.chain({ calls: given, front: null, before: [] }, []) : null;
+    const behind = calls.length > 1 ? this.chain(group, stored) : null;
     return {
-      kernel: fusedKernel(
-        calls.map((c) => this.calls[c].kernel),
-        lead,
-        { shape, members, stored: stored.map((c) => (c === front ? 'put' : elementwise.indexOf(c))) },
-      ),
-      inputs: [...(lead?.inputs ?? []), ...inputs],
-      outputs: [...stored.map((c) => this.calls[c].outputs[0]), ...(lead?.outputs.slice(1) ?? [])],
+      kernel: joinedKernel({ kernels, lead, before, behind }),
+      inputs: [...lead.inputs.slice(before ? 1 : 0), ...(before?.inputs ?? []), ...(behind?.inputs ?? [])],
+      outputs: behind ? [...outputs, ...lead.outputs.slice(1)] : lead.outputs,
       mutates: 0,
-      attrs: lead?.attrs,
-      live: lead?.live ?? -1,
+      attrs: lead.attrs,
+      live: lead.live,
     };
   }
 }

@@ -1,55 +1,90 @@
-// The kernel of calls that were joined: the plan of the one in front, whose results go through the others.
-import { type Chain, planChain, putThrough } from '../ops/fusion.ts';
-import type { Call, Dispatch, Kernel, Plan, Shader, Slot, TypedLayout } from '../tensor/backend.ts';
+// The kernel of calls that were joined: the plan of the one in front, which takes what some compute and puts what others go on with.
+import { type Chain, planChain, putThrough, type Told, takeThrough } from '../ops/fusion.ts';
+import type { Call, Dispatch, Kernel, Plan, Slot, TypedLayout, View } from '../tensor/backend.ts';
 import { contiguousLayout, elementCount } from '../tensor/shape.ts';
 
-const range = (count: number, from = 0) => Array.from({ length: count }, (_, i) => from + i);
+const slots = (of: Slot['of'], from: number, to: number): Slot[] =>
+  Array.from({ length: to - from }, (_, i) => ({ of, index: from + i }));
+
+/** A call, and the elementwise ones that are joined to it. */
+export interface Joined {
+  /** All kernels in order, for the name. */
+  kernels: Kernel[];
+  lead: Call;
+  /** What computes input 0 of the lead, by its place in memory. */
+  before: { chain: Chain; inputs: View[] } | null;
+  /** What goes on with output 0 of the lead. */
+  behind: { chain: Chain; inputs: View[] } | null;
+}
+
+const nameOf = (kernels: Kernel[]) => kernels.map(({ name }) => name).join('+');
+
+const cpu = () => {
+  throw new Error('the CPU backend runs calls one by one');
+};
+
+const operations = (chain: Chain | undefined) => (chain ? chain.members.length * elementCount(chain.shape) : 0);
+
+/** The kernel of elementwise calls alone. */
+export const chainKernel = (kernels: Kernel[], chain: Chain): Kernel => ({
+  name: nameOf(kernels),
+  cpu,
+  flops: () => operations(chain),
+  plan: (inputs) => planChain(chain, inputs),
+});
 
 /**
- * `kernels` in order, of which `lead` computes what the others go on with; null where all are elementwise. Inputs: those of
- * the lead, then those of the chain. Outputs: what the chain stores, then those of the lead but the first.
+ * The kernel of a call with others. Inputs: those of the lead, of which `before` replaces the first, then those of `before` and
+ * of `behind`. Outputs: what `behind` stores, or output 0 of the lead, then the other outputs of the lead.
  */
-export function fusedKernel(kernels: Kernel[], lead: Call | null, chain: Chain): Kernel {
-  const name = kernels.map((kernel) => kernel.name).join('+');
-  const taken = lead?.inputs.length ?? 0;
-  const { shape, stored } = chain;
-  /** The last shader that was made, which the next plan most likely needs again. */
-  let last: { from: Shader; shader: Shader } | null = null;
+export function joinedKernel({ kernels, lead, before, behind }: Joined): Kernel {
+  const name = nameOf(kernels);
+  const own = lead.inputs.length - (before ? 1 : 0);
+  const taken = own + (before?.inputs.length ?? 0);
+  const stored = behind?.chain.stored.length ?? 1;
+  const [{ shape }] = lead.outputs;
 
-  function behind(dispatch: Dispatch, inputs: TypedLayout[]): Dispatch {
-    const move = (slot: Slot): Slot =>
-      slot.of === 'output' ? { of: 'output', index: stored.length + slot.index - 1 } : slot;
-    const reads = dispatch.reads ?? range(taken).map((index) => ({ of: 'input', index }) as const);
-    const writes = (dispatch.writes ?? lead!.outputs.map((_, index) => ({ of: 'output', index }) as const)).map(move);
-    const { put } = dispatch;
-    if (put === undefined) return { ...dispatch, reads, writes };
-    const through = putThrough({ ...dispatch, put, reads, writes }, chain, inputs, {
-      reads: inputs.map((_, k) => ({ of: 'input', index: taken + k })),
-      writes: stored.map((_, index) => ({ of: 'output', index })),
-    });
-    if (last?.from.preamble === dispatch.shader.preamble) return { ...through, shader: last!.shader };
-    last = { from: dispatch.shader, shader: through.shader };
-    return through;
+  const move = ({ of, index }: Slot): Slot => {
+    if (of === 'output' && index > 0) return { of, index: stored + index - 1 };
+    return of === 'input' && before ? { of, index: index - 1 } : { of, index };
+  };
+
+  function join(dispatch: Dispatch, inputs: TypedLayout[]): Dispatch {
+    const reads = (dispatch.reads ?? slots('input', 0, lead.inputs.length)).map(move);
+    const writes = (dispatch.writes ?? slots('output', 0, lead.outputs.length)).map(move);
+    let told: Told = { ...dispatch, reads, writes };
+    if (before && told.take !== undefined) {
+      told = takeThrough(told, before.chain, inputs.slice(own, taken), slots('input', own, taken));
+    }
+    if (told.reads.some(({ index }) => index < 0)) throw new Error(`${name}: expected its input 0 to be read by take`);
+    if (behind && told.put !== undefined) {
+      const more = slots('input', taken, inputs.length);
+      told = putThrough(told, behind.chain, inputs.slice(taken), more, slots('output', 0, stored));
+    }
+    return told;
   }
 
   return {
     name,
-    cpu() {
-      throw new Error(`${name}: the CPU backend runs calls one by one`);
-    },
+    cpu,
     flops: (inputs, _outputs, attrs) => {
-      const [out, ...others] = lead?.outputs ?? [];
-      const own = lead?.kernel.flops?.(inputs.slice(0, taken), [out, ...others], attrs) ?? 0;
-      return own + chain.members.length * elementCount(shape);
+      const given = before ? lead.inputs : inputs.slice(0, own);
+      const led = lead.kernel.flops?.(given, lead.outputs, attrs) ?? 0;
+      return led + operations(before?.chain) + operations(behind?.chain);
     },
     plan(inputs, outputs, attrs, gpu): Plan {
-      if (!lead) return planChain(chain, inputs);
-      const first: TypedLayout = { ...contiguousLayout(shape), dtype: 'float32' };
-      const plan = lead.kernel.plan(inputs.slice(0, taken), [first, ...outputs.slice(stored.length)], attrs, gpu);
-      if (plan.dispatches.filter(({ put }) => put !== undefined).length !== 1) {
+      // What never reaches memory lies as if it did.
+      const first: TypedLayout = behind ? { ...contiguousLayout(shape), dtype: 'float32' } : outputs[0];
+      const read = before ? [lead.inputs[0], ...inputs.slice(0, own)] : inputs.slice(0, own);
+      const plan = lead.kernel.plan(read, [first, ...outputs.slice(stored)], attrs, gpu);
+      const { dispatches } = plan;
+      if (behind && dispatches.filter(({ put }) => put !== undefined).length !== 1) {
         throw new Error(`${name}: expected one dispatch with put`);
       }
-      return { ...plan, dispatches: plan.dispatches.map((dispatch) => behind(dispatch, inputs.slice(taken))) };
+      if (before && !dispatches.some(({ take }) => take !== undefined)) {
+        throw new Error(`${name}: expected a dispatch with take`);
+      }
+      return { ...plan, dispatches: dispatches.map((dispatch) => join(dispatch, inputs)) };
     },
   };
 }

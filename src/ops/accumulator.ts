@@ -1,5 +1,7 @@
 // Accumulators in WGSL: what reductions and scans keep of the elements they have seen, and how two of them join.
+
 import { type DType, isFloat } from '../tensor/dtype.ts';
+import { putting, taking } from './launch.ts';
 
 /**
  * A monoid as WGSL expressions. VALUE is the type in which elements are computed, f32 for floats and i32 for the others;
@@ -29,9 +31,9 @@ export const wordsOf = ({ acc }: Accumulator) => (Array.isArray(acc) ? acc.lengt
 /** NaN is told by its bits, since compilers take v != v for false; infinity has no literal in WGSL. */
 const VALUE_LINES = {
   f32: `alias VALUE = f32;
-var<private> infinity: u32 = 0x7f800000u;
-fn highest() -> f32 { return bitcast<f32>(infinity); }
-fn lowest() -> f32 { return -bitcast<f32>(infinity); }
+var<private> highestBits: u32 = 0x7f800000u;
+fn highest() -> f32 { return bitcast<f32>(highestBits); }
+fn lowest() -> f32 { return -bitcast<f32>(highestBits); }
 fn isNan(v: f32) -> bool { return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u; }
 fn isFinite(v: f32) -> bool { return (bitcast<u32>(v) & 0x7f800000u) != 0x7f800000u; }
 `,
@@ -52,9 +54,15 @@ fn combine(a: ACC, b: ACC) -> ACC { return ${combine}; }
 `;
 }
 
-/** Lines that declare the bindings, in their order: inputs, outputs, and the uniform `params`. */
-export function bindings(inputs: [name: string, type: string][], outputs: [name: string, type: string][]): string {
-  const all = [...inputs, ...outputs].map(([name, type], k) => {
+/** Lines that declare the bindings, in their order: inputs ({ take: its type }, where one is read by `take`), outputs (or 'put'), and the uniform `params`. */
+export function bindings(
+  inputs: ([name: string, type: string] | { take: string })[],
+  outputs: ([name: string, type: string] | 'put')[],
+): string {
+  const all = [...inputs, ...outputs].map((binding, k) => {
+    if (binding === 'put') return putting(k);
+    if ('take' in binding) return taking(k, binding.take);
+    const [name, type] = binding;
     const access = k < inputs.length ? 'read' : 'read_write';
     return `@group(0) @binding(${k}) var<storage, ${access}> ${name}: array<${type}>;\n`;
   });

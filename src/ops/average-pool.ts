@@ -43,7 +43,7 @@ function divisors(attrs: AverageAttrs): (i: number, j: number) => number {
 
 const plan = (target: Shape, attrs: AverageAttrs, gpu: GpuTraits, TRANSPOSED: boolean) => {
   const tunables = { TRANSPOSED, COUNT_PADDING: attrs.countPadding, BLOCK: 64 };
-  return planRows('avgPool2d.wgsl', source, target, attrs, gpu, tunables, [{ f32: attrs.divisor }]);
+  return planRows({ file: 'avgPool2d.wgsl', source, put: 1 }, target, attrs, gpu, tunables, [{ f32: attrs.divisor }]);
 };
 
 /** The sum of each window over its divisor. */
@@ -56,6 +56,7 @@ const poolOp: Op<AverageAttrs> = define({
       out.data[window] += x.data[element] / divisor(i, j);
     });
   },
+  puts: true,
   plan: (_inputs, [out], attrs, gpu) => plan(out.shape, attrs, gpu, false),
   vjp: ([g], { attrs }) => [apply(gradOp, [g!], attrs)[0]],
 });
@@ -70,6 +71,7 @@ const gradOp: Op<AverageAttrs> = define({
       out.data[element] += g.data[window] / divisor(i, j);
     });
   },
+  puts: true,
   plan: (_inputs, [out], attrs, gpu) => plan(out.shape, attrs, gpu, true),
   vjp: ([gg], { attrs }) => [apply(poolOp, [gg!], attrs)[0]],
 });

@@ -58,6 +58,7 @@ const convOp: Op<ConvAttrs> = define({
       out.data[o] += x.data[i] * weight.data[w];
     }),
   flops: ([, weight], [out]) => flopsOf(out.shape, weight.shape),
+  puts: true,
   plan: ([x, weight], [out], attrs, gpu) => planGather(x.shape, weight.shape, out.shape, attrs, gpu, false),
   vjp: ([g], { inputs: [x, weight], attrs, needs }) => [
     needs[0] ? apply(inputGradOp, [g!, weight], { ...attrs, shape: x.shape })[0] : null,
@@ -74,6 +75,7 @@ const inputGradOp: Op<ConvAttrs> = define({
       out.data[i] += g.data[o] * weight.data[w];
     }),
   flops: ([g, weight]) => flopsOf(g.shape, weight.shape),
+  puts: true,
   plan: ([g, weight], [out], attrs, gpu) => planGather(g.shape, weight.shape, out.shape, attrs, gpu, true),
   vjp: ([gg], { inputs: [g, weight], attrs, needs }) => [
     needs[0] ? apply(convOp, [gg!, weight], { ...attrs, shape: g.shape })[0] : null,

@@ -19,7 +19,7 @@ import {
   type Rows,
   rowsOf,
 } from './labels.ts';
-import { ceilDiv, constants, failing, grid, threads } from './launch.ts';
+import { ceilDiv, constants, failing, grid, threads, withPut } from './launch.ts';
 import { checkOption, checkPair, type Reduce, reducer } from './loss.ts';
 import { reshape } from './movement.ts';
 import { shaderMath } from './shader-math.ts';
@@ -89,13 +89,14 @@ const gradOp: Op<CrossEntropyAttrs> = define({
         out.data[i] = label < 0 ? 0 : (p - (c === label ? own + even : even)) * g.data[row];
       });
     }),
+  puts: true,
   plan: ([{ shape }], _outputs, { own, even, ignore }) => {
     const n = elementCount(shape);
-    const dispatch = {
+    const dispatch = withPut(5, {
       shader: { file: 'crossEntropyGrad.wgsl', source: gradSource },
       params: [n, ...shape.slice(1), { i32: ignore }, { f32: own }, { f32: even }],
       workgroups: grid(ceilDiv(n, 64)),
-    };
+    });
     return { dispatches: n > 0 ? [dispatch] : [] };
   },
   vjp: ([gg], { inputs: [logits, labels, top, rest, g], attrs, needs }) => {

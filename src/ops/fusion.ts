@@ -1,10 +1,10 @@
 // Elementwise ops joined, for compiled programs: as one kernel of their own, or behind the `put` of another kernel.
 import source from '../../shaders/elementwise.wgsl';
-import type { Dispatch, Expression, Plan, Slot, TypedLayout } from '../tensor/backend.ts';
+import type { Dispatch, Expression, Plan, Shader, Slot, TypedLayout } from '../tensor/backend.ts';
 import { type DType, WGSL_TYPE } from '../tensor/dtype.ts';
 import { collapse, elementCount, expandLayout, type Shape } from '../tensor/shape.ts';
 import { NAMES, SCALARS } from './elementwise-plan.ts';
-import { ceilDiv, constants, grid, putting } from './launch.ts';
+import { ceilDiv, constants, grid, putting, taking } from './launch.ts';
 import { shaderMath } from './shader-math.ts';
 
 /** Where an operand of a member comes from. */
@@ -43,8 +43,8 @@ const literal = (value: number, type: string) =>
 /** Halves are only stored: expressions are in float32. */
 const computed = (type: string) => type.replace('f16', 'f32');
 
-/** The functions of the members, `fused0` and so on. */
-function functions({ members }: Chain, typeOf: (operand: Operand) => string): string {
+/** The functions of the members, `fused0` and so on with another prefix. */
+function functions({ members }: Chain, typeOf: (operand: Operand) => string, prefix = 'fused'): string {
   return members
     .map(({ expression: { wgsl, operands, scalars, numberType }, operands: from, dtype }, m) => {
       let next = 0;
@@ -54,19 +54,24 @@ function functions({ members }: Chain, typeOf: (operand: Operand) => string): st
       );
       const lets = scalars.map((v, i) => `  let ${SCALARS[i]} = ${literal(v, 'f32')};\n`);
       const type = WGSL_TYPE[dtype];
-      return `fn fused${m}(${names.join(', ')}) -> ${type} {\n${[...numbers, ...lets].join('')}  return ${type}(${wgsl});\n}\n`;
+      return `fn ${prefix}${m}(${names.join(', ')}) -> ${type} {\n${[...numbers, ...lets].join('')}  return ${type}(${wgsl.replace(/\bOUT\b/g, type)});\n}\n`;
     })
     .join('');
 }
 
 /** Lines that compute all members at one place. */
-function lines({ members }: Chain, typeOf: (operand: Operand) => string, read: (input: number) => string): string {
+function lines(
+  { members }: Chain,
+  typeOf: (operand: Operand) => string,
+  read: (input: number) => string,
+  prefix = 'fused',
+): string {
   const value = (operand: Operand) => {
     const text = 'input' in operand ? read(operand.input) : 'member' in operand ? `v${operand.member}` : 'value';
     const type = typeOf(operand);
     return type === 'f16' ? `f32(${text})` : text;
   };
-  return members.map(({ operands }, m) => `  let v${m} = fused${m}(${operands.map(value).join(', ')});\n`).join('');
+  return members.map(({ operands }, m) => `  let v${m} = ${prefix}${m}(${operands.map(value).join(', ')});\n`).join('');
 }
 
 /** Which type each operand is stored as. */
@@ -168,19 +173,31 @@ ${reads.join('')}${LANES.map(lane).join('')}${writes.join('')}}
   };
 }
 
-/**
- * A dispatch whose `put` goes on with a chain. `inputs` are those that the chain reads, bound as `reads`; `writes` are where
- * what is stored goes.
- */
-export function putThrough(
-  dispatch: Dispatch & { put: number; reads: Slot[]; writes: Slot[] },
-  chain: Chain,
-  inputs: TypedLayout[],
-  { reads, writes }: { reads: Slot[]; writes: Slot[] },
-): Dispatch {
-  const { shader, put, fault } = dispatch;
-  const typeOf = types(chain, inputs);
-  const first = dispatch.reads.length + dispatch.writes.length + (fault ? 1 : 0) + 1;
+/** A dispatch that compiled programs change, with all that it binds told. */
+export type Told = Dispatch & { reads: Slot[]; writes: Slot[] };
+
+/** The number of the first binding behind those of a dispatch so far. */
+const nextBinding = ({ reads, writes, fault, more = { reads: [], writes: [] } }: Told) =>
+  reads.length + writes.length + (fault ? 1 : 0) + 1 + more.reads.length + more.writes.length;
+
+/** The shader with other lines in the place of some of its preamble, and the functions that these call. */
+function replaced({ shader }: Told, lines: string, by: string, chain: Chain, dtypes: DType[]): Shader {
+  const { file, preamble = '', source } = shader;
+  const [before, after, ...others] = preamble.split(lines);
+  if (after === undefined || others.length > 0) throw new Error(`${file}: expected once in its preamble:\n${lines}`);
+  const wgsl = chain.members.map(({ expression }) => expression.wgsl).join(' ');
+  const half = before.startsWith('enable f16;') ? '' : enabling(dtypes.map((dtype) => WGSL_TYPE[dtype]));
+  return { ...shader, preamble: half + before + shaderMath(wgsl, preamble + source) + by + after };
+}
+
+/** Lines that compute a chain at `i` from inputs whose arrays have these names. */
+const at = (chain: Chain, inputs: TypedLayout[], name: string, prefix: string) =>
+  lines(chain, types(chain, inputs), (k) => `${name}${k}[${placeOf(inputs[k], chain.shape, 'i')}]`, prefix);
+
+/** A dispatch whose `put` goes on with a chain of these inputs, bound as `reads`; what is stored goes to `writes`. */
+export function putThrough(told: Told, chain: Chain, inputs: TypedLayout[], reads: Slot[], writes: Slot[]): Told {
+  const put = told.put!;
+  const first = nextBinding(told);
   const declared = inputs.map(({ dtype }, k) => {
     return `@group(0) @binding(${first + k}) var<storage, read> fusedIn${k}: array<${WGSL_TYPE[dtype]}>;\n`;
   });
@@ -189,23 +206,39 @@ export function putThrough(
     const binding = k === 0 ? put : first + inputs.length + k - 1;
     return `@group(0) @binding(${binding}) var<storage, read_write> fusedOut${k}: array<${storedType(chain, s)}>;\n`;
   });
-  const wgsl = chain.members.map(({ expression }) => expression.wgsl).join(' ');
   const stores = chain.stored.map((s, k) => `  fusedOut${k}[i] = ${s === 'put' ? 'value' : `v${s}`};\n`);
-  const text = `${declared.join('')}${outs.join('')}\
-${shaderMath(wgsl, (shader.preamble ?? '') + shader.source)}${functions(chain, typeOf)}\
+  const text = `${declared.join('')}${outs.join('')}${functions(chain, types(chain, inputs))}\
 fn put(i: u32, value: f32) {
-${lines(chain, typeOf, (k) => `fusedIn${k}[${placeOf(inputs[k], chain.shape, 'i')}]`)}${stores.join('')}}
+${at(chain, inputs, 'fusedIn', 'fused')}${stores.join('')}}
 `;
-  const [before, after, ...more] = (shader.preamble ?? '').split(putting(put));
-  if (after === undefined || more.length > 0) throw new Error(`${shader.file}: expected putting(${put}) once`);
-  const stored = [...inputs.map(({ dtype }) => dtype), ...chain.members.map(({ dtype }) => dtype)];
-  const half = /^enable f16;/.test(before) ? '' : enabling(stored.map((dtype) => WGSL_TYPE[dtype]));
-  const slots = [...dispatch.writes];
-  slots[put - dispatch.reads.length] = writes[0];
+  const dtypes = [...inputs, ...chain.members].map(({ dtype }) => dtype);
   return {
-    ...dispatch,
-    shader: { ...shader, preamble: half + before + text + after },
-    writes: slots,
-    more: { reads, writes: writes.slice(1) },
+    ...told,
+    shader: replaced(told, putting(put), text, chain, dtypes),
+    writes: told.writes.map((slot, w) => (w === put - told.reads.length ? writes[0] : slot)),
+    more: { reads: [...(told.more?.reads ?? []), ...reads], writes: writes.slice(1) },
+  };
+}
+
+/** A dispatch whose `take` computes the element by a chain of these inputs, bound as `reads`: the result of its last member. */
+export function takeThrough(told: Told, chain: Chain, inputs: TypedLayout[], reads: Slot[]): Told {
+  const take = told.take!;
+  const first = nextBinding(told);
+  // The first takes the place of the input.
+  const declared = inputs.map(({ dtype }, k) => {
+    const binding = k === 0 ? take : first + k - 1;
+    return `@group(0) @binding(${binding}) var<storage, read> takenIn${k}: array<${WGSL_TYPE[dtype]}>;\n`;
+  });
+  const text = `${declared.join('')}${functions(chain, types(chain, inputs), 'taken')}\
+fn take(i: u32) -> IN {
+${at(chain, inputs, 'takenIn', 'taken')}  return v${chain.members.length - 1};
+}
+`;
+  const dtypes = [...inputs, ...chain.members].map(({ dtype }) => dtype);
+  return {
+    ...told,
+    shader: replaced(told, taking(take, 'IN'), text, chain, dtypes),
+    reads: told.reads.map((slot, r) => (r === take ? reads[0] : slot)),
+    more: { reads: reads.slice(1), writes: [] },
   };
 }

@@ -1,5 +1,5 @@
 // Workgroup counts: how plans spread work over a grid that no adapter refuses.
-import type { GpuTraits } from '../tensor/backend.ts';
+import type { Dispatch, GpuTraits } from '../tensor/backend.ts';
 
 /** WebGPU's default limit on workgroups in one dimension. */
 export const MAX_WORKGROUPS = 65535;
@@ -35,6 +35,26 @@ fn put(i: u32, value: f32) {
   out[i] = value;
 }
 `;
+
+/**
+ * Lines that declare the input at `binding` and `fn take(i: u32)`, by which a shader reads it, i an index into its memory. A
+ * dispatch with `take: binding` lets a compiled program replace them by lines that compute the element.
+ */
+export const taking = (
+  binding: number,
+  type = 'f32',
+) => `@group(0) @binding(${binding}) var<storage, read> x: array<${type}>;
+fn take(i: u32) -> ${type} {
+  return x[i];
+}
+`;
+
+/** A dispatch whose shader hands its results to `put`; its output 0 has this binding. */
+export const withPut = (put: number, dispatch: Dispatch): Dispatch => ({
+  ...dispatch,
+  shader: { ...dispatch.shader, preamble: (dispatch.shader.preamble ?? '') + putting(put) },
+  put,
+});
 
 /**
  * Lines that declare `fn fail(call: u32, value: i32)`, for a dispatch with `fault`. Its `call` is the field 'fault' of the

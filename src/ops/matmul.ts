@@ -30,12 +30,20 @@ const matmulOp: Op<NoAttrs> = define({
   strided: (inputs) => inputs.map((x) => isMatrixReadable(x, inputs)),
   cpu: ([a, b], [out]) => matmulOnCpu(a, b, out),
   flops: ([a], [out]) => 2 * elementCount(out.shape) * a.shape.at(-1)!,
+  puts: true,
   plan: (inputs, [out], _attrs, gpu) => planMatmul(inputs, out, gpu),
   vjp: ([g], { inputs: [a, b], needs }) => [
-    needs[0] ? sumTo(matmul(g!, transpose(b)), a.shape) : null,
-    needs[1] ? sumTo(matmul(transpose(a), g!), b.shape) : null,
+    needs[0] ? sumTo(productLike(a, g!, transpose(b)), a.shape) : null,
+    needs[1] ? sumTo(productLike(b, transpose(a), g!), b.shape) : null,
   ],
 });
+
+/** a @ b, the gradient of x: where x is read transposed, so is the gradient, which then lies as what x is a view of. */
+function productLike(x: Tensor, a: Tensor, b: Tensor): Tensor {
+  const { strides } = x.view('matmul');
+  const transposed = strides.at(-2) === 1 && strides.at(-1) !== 1;
+  return transposed ? transpose(matmul(transpose(b), transpose(a))) : matmul(a, b);
+}
 
 function productShape(a: Shape, b: Shape): number[] {
   if (a.at(-1) !== b.at(-2)) throw new ShapeError(`matmul: inner dimensions differ, ${format(a)} @ ${format(b)}`);

@@ -7,7 +7,7 @@ import { apply } from '../autograd/tape.ts';
 import { elementCount } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { amax } from './extrema.ts';
-import { ceilDiv, grid } from './launch.ts';
+import { ceilDiv, grid, withPut } from './launch.ts';
 import {
   adaptiveWindows,
   checkImages,
@@ -48,7 +48,8 @@ const poolOp: Op<Windows> = define({
       }
     });
   },
-  plan: (_inputs, [out], windows, gpu) => planRows('maxPool2d.wgsl', source, out.shape, windows, gpu),
+  puts: true,
+  plan: (_inputs, [out], windows, gpu) => planRows({ file: 'maxPool2d.wgsl', source, put: 1 }, out.shape, windows, gpu),
   vjp: ([g], { outputs: [, winner], attrs }) => [apply(gradOp, [g!, winner], attrs)[0], null],
 });
 
@@ -63,10 +64,11 @@ const gradOp: Op<Windows> = define({
       if (winner.data[i] >= 0) out.data[Math.floor(i / inner) * outer + winner.data[i]] += g.data[i];
     }
   },
+  puts: true,
   plan: (_inputs, [out], windows, gpu) => {
     const { kernel, stride, dilation, adaptive } = windows;
     const OVERLAP = adaptive || kernel.some((k, d) => (k - 1) * dilation[d] + 1 > stride[d]);
-    return planRows('maxPool2dGrad.wgsl', gradSource, out.shape, windows, gpu, { OVERLAP });
+    return planRows({ file: 'maxPool2dGrad.wgsl', source: gradSource, put: 2 }, out.shape, windows, gpu, { OVERLAP });
   },
   vjp: ([gg], { inputs: [, winner], attrs }) => [apply(gatherOp, [gg!, winner], attrs)[0], null],
 });
@@ -82,13 +84,14 @@ const gatherOp: Op<Windows> = define({
       out.data[i] = winner.data[i] < 0 ? 0 : x.data[Math.floor(i / inner) * outer + winner.data[i]];
     }
   },
+  puts: true,
   plan: ([x], [out]) => ({
     dispatches: [
-      {
+      withPut(2, {
         shader: { file: 'maxPool2dGather.wgsl', source: gatherSource },
         params: [elementCount(out.shape), x.shape[2] * x.shape[3], out.shape[2] * out.shape[3]],
         workgroups: grid(ceilDiv(elementCount(out.shape), 64)),
-      },
+      }),
     ],
   }),
   vjp: ([gg], { inputs: [, winner], attrs }) => [apply(gradOp, [gg!, winner], attrs)[0], null],

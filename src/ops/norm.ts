@@ -14,7 +14,7 @@ import { elementCount, format, type Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { sum } from './broadcast.ts';
 import { add, div, mul, rsqrt, square, sub } from './elementwise.ts';
-import { ceilDiv, constants, grid, threads } from './launch.ts';
+import { ceilDiv, constants, grid, threads, withPut } from './launch.ts';
 import { reshape } from './movement.ts';
 import { mean } from './reduction.ts';
 import { updateRunning } from './update.ts';
@@ -69,13 +69,13 @@ const mergePass = (file: string, source: string, shape: Shape, to: Slot[], gpu: 
 /** A pass of one thread per element. */
 function elementPass(file: string, source: string, shape: Shape, from: Slot[], eps: number): Dispatch {
   const { N, C, L } = planes(shape);
-  return {
+  return withPut(from.length, {
     shader: { file, source },
     reads: from,
     writes: [output(0)],
     params: [N * C * L, C, L, N * L, { f32: eps }],
     workgroups: grid(ceilDiv(N * C * L, 64)),
-  };
+  });
 }
 
 /** Calls `visit` with channel and flat position for each element of [N, C, L]. */
@@ -103,6 +103,7 @@ const trainOp: Op<BatchNormAttrs> = define({
       out.data[at] = (x.data[at] - mean.data[c]) * scale + bias.data[c];
     });
   },
+  puts: true,
   plan: ([{ shape }], _outputs, { eps }, gpu): Plan => ({
     temps: [shape[1] * chunkCount(shape) * 3],
     dispatches: [
@@ -140,6 +141,7 @@ const gradOp: Op<BatchNormAttrs> = define({
       dx.data[at] = (weight.data[c] / Math.sqrt(variance.data[c] + eps)) * centered;
     });
   },
+  puts: true,
   plan: ([, { shape }], _outputs, { eps }, gpu): Plan => {
     const from = [...reads(0, 1, 2, 3, 4), output(1), output(2)];
     return {

@@ -8,7 +8,7 @@ import { ShapeError } from '../tensor/errors.ts';
 import { elementCount, format, type Shape, sameShape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { add, mul, rsqrt, square, sub } from './elementwise.ts';
-import { constants, grid, threads } from './launch.ts';
+import { constants, grid, threads, withPut } from './launch.ts';
 import { reshape } from './movement.ts';
 import { perChannel } from './norm.ts';
 import { mean } from './reduction.ts';
@@ -44,16 +44,17 @@ const normalizeOp: Op<NormalizeAttrs> = define({
       });
     }
   },
+  puts: true,
   plan: ([{ shape }], _outputs, attrs, gpu) => ({
     dispatches:
       elementCount(shape) === 0
         ? []
         : [
-            {
+            withPut(1, {
               shader: { file: 'normalize.wgsl', source, preamble: preamble(attrs, gpu) },
               params: [...shape, { f32: attrs.eps }],
               workgroups: grid(shape[0]),
-            },
+            }),
           ],
   }),
   vjp: ([g], { inputs: [x], outputs: [y, rstd], attrs }) => [apply(gradOp, [g!, x, y, rstd], attrs)[0]],
@@ -79,17 +80,18 @@ const gradOp: Op<NormalizeAttrs> = define({
       }
     }
   },
+  puts: true,
   plan: ([{ shape }], _outputs, attrs, gpu) => ({
     dispatches:
       elementCount(shape) === 0
         ? []
         : [
-            {
+            withPut(3, {
               shader: { file: 'normalizeGrad.wgsl', source: gradSource, preamble: preamble(attrs, gpu) },
               reads: [0, 2, 3].map((index) => ({ of: 'input', index })),
               params: [...shape],
               workgroups: grid(shape[0]),
-            },
+            }),
           ],
   }),
   vjp: (grads, { inputs: [g, x], attrs }) => [

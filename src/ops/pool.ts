@@ -3,7 +3,7 @@ import type { GpuTraits, Param, Plan } from '../tensor/backend.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import { elementCount, format, type Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { ceilDiv, constants, grid, threads } from './launch.ts';
+import { ceilDiv, constants, grid, threads, withPut } from './launch.ts';
 import { reshape } from './movement.ts';
 import { type Pair, pair } from './window.ts';
 
@@ -75,8 +75,7 @@ fn windowsOver(element: vec2<u32>) -> Range {
 
 /** A dispatch with one thread for four neighbours of a row of `target`, which is the image or its windows. */
 export function planRows(
-  file: string,
-  source: string,
+  { file, source, put }: { file: string; source: string; put: number },
   target: Shape,
   { size, count, kernel, stride, padding, dilation, adaptive }: Windows,
   gpu: GpuTraits,
@@ -90,11 +89,11 @@ export function planRows(
   const WG = threads(gpu);
   return {
     dispatches: [
-      {
+      withPut(put, {
         shader: { file, source, preamble: constants({ WG, ADAPTIVE: adaptive, ...tunables }) + WINDOWS },
         params: [rows, quads, ...size, ...count, ...kernel, ...stride, ...padding, ...dilation, ...more],
         workgroups: grid(ceilDiv(rows * quads, WG)),
-      },
+      }),
     ],
   };
 }

@@ -80,6 +80,8 @@ export function reductionRow(reduction: Reduction, vjp: Op<ReduceAttrs>['vjp']):
         });
         return places;
       }),
+    takes: true,
+    puts: (reduction.finish?.length ?? 1) === 1,
     plan: ([x], _outputs, attrs, gpu) => planReduction(reduction, x, attrs, gpu),
     vjp,
   });
@@ -198,6 +200,8 @@ function planLevels(job: Job, offset: number, kept: Part, gone: Part, first: boo
         constants({ WG, BLOCK: wordsOf(reduction) > 1 ? BLOCK.struct : BLOCK.word }),
     },
     params,
+    ...(first ? { take: 0 } : {}),
+    ...(hands(job, chunks === 1) ? { put: 1 } : {}),
     workgroups: grid(byColumns ? ceilDiv(outputs * chunks, WG) : outputs * chunks),
   };
   if (chunks === 1) return { dispatches: [level] };
@@ -210,18 +214,23 @@ function planLevels(job: Job, offset: number, kept: Part, gone: Part, first: boo
   );
 }
 
+const storedTypes = ({ reduction, dtype }: Job) => (reduction.out?.(dtype) ?? [dtype]).map((d) => WGSL_TYPE[d]);
+
+/** Whether a level hands its results to `put`: the last one, where there is one output of float32. */
+const hands = (job: Job, last: boolean) => last && storedTypes(job).join() === 'f32';
+
 /** Lines that declare the bindings, the accumulator, `load` and `store`. */
-function program({ reduction, dtype }: Job, first: boolean, last: boolean): string {
-  const { out, load = 'ACC(value)', finish = ['a'] } = reduction;
+function program(job: Job, first: boolean, last: boolean): string {
+  const { reduction, dtype } = job;
+  const { load = 'ACC(value)', finish = ['a'] } = reduction;
   const stored = first ? WGSL_TYPE[dtype] : 'ACC';
-  const types = last ? (out?.(dtype) ?? [dtype]).map((d) => WGSL_TYPE[d]) : ['ACC'];
-  const stores = finish.map((expression, k) => `  out${k}[at] = ${types[k]}(${expression});\n`);
+  const types = last ? storedTypes(job) : ['ACC'];
+  const stores = hands(job, last)
+    ? [`  put(at, f32(${finish[0]}));\n`]
+    : finish.map((expression, k) => `  out${k}[at] = ${types[k]}(${expression});\n`);
   return `${enabling([stored, ...types])}alias IN = ${stored};
 ${accumulatorLines(reduction, dtype)}\
-${bindings(
-  [['x', 'IN']],
-  types.map((type, k) => [`out${k}`, type]),
-)}\
+${bindings([{ take: 'IN' }], hands(job, last) ? ['put'] : types.map((type, k) => [`out${k}`, type]))}\
 fn load(stored: IN, index: u32, start: IN) -> ACC {
 ${first ? `  let value = VALUE(stored);\n  let pivot = VALUE(start);\n  return ${load};` : '  return stored;'}
 }
@@ -239,5 +248,5 @@ export function chain(first: Dispatch, size: number, rest: Plan): Plan {
     reads: dispatch.reads?.map(shift) ?? [{ of: 'temp', index: 0 } as const],
     writes: dispatch.writes?.map(shift),
   }));
-  return { temps: [size, ...(rest.temps ?? [])], dispatches: [first, ...dispatches] };
+  return { temps: [size, ...(rest.temps ?? [])], dispatches: [{ ...first, put: undefined }, ...dispatches] };
 }

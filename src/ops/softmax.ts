@@ -11,7 +11,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { sum } from './broadcast.ts';
 import { div, exp, log, mul, neg, sub } from './elementwise.ts';
 import { amax } from './extrema.ts';
-import { constants, grid, threads } from './launch.ts';
+import { constants, grid, threads, withPut } from './launch.ts';
 import { transpose } from './movement.ts';
 
 interface SoftmaxAttrs {
@@ -23,12 +23,13 @@ const BLOCK = 16;
 /** Longer rows are left to the reductions. */
 const LONG = 2 ** 16;
 
-function plan(file: string, text: string, shape: Shape, { log }: SoftmaxAttrs, gpu: GpuTraits): Plan {
+function plan(file: string, text: string, put: number, shape: Shape, { log }: SoftmaxAttrs, gpu: GpuTraits): Plan {
   const size = shape.at(-1)!;
   const rows = elementCount(shape.slice(0, -1));
   if (rows * size === 0) return { dispatches: [] };
   const preamble = constants({ WG: threads(gpu), BLOCK, LOG: log });
-  return { dispatches: [{ shader: { file, source: text, preamble }, params: [rows, size], workgroups: grid(rows) }] };
+  const dispatch = { shader: { file, source: text, preamble }, params: [rows, size], workgroups: grid(rows) };
+  return { dispatches: [withPut(put, dispatch)] };
 }
 
 /** Calls `work` with the begin and end of each row along the last dim. */
@@ -49,7 +50,8 @@ const softmaxOp: Op<SoftmaxAttrs> = define({
       const total = powers.reduce((a, b) => a + b);
       out.data.set(log ? row.map((v) => v - top - Math.log(total)) : powers.map((v) => v / total), from);
     }),
-  plan: ([x], _outputs, attrs, gpu) => plan('softmax.wgsl', source, x.shape, attrs, gpu),
+  puts: true,
+  plan: ([x], _outputs, attrs, gpu) => plan('softmax.wgsl', source, 1, x.shape, attrs, gpu),
   vjp: ([g], { outputs: [y], attrs }) => [softmaxGrad(y, g!, attrs)],
 });
 
@@ -65,7 +67,8 @@ const gradOp: Op<SoftmaxAttrs> = define({
         out.data[i] = log ? g.data[i] - Math.exp(y.data[i]) * total : y.data[i] * (g.data[i] - total);
       }
     }),
-  plan: ([y], _outputs, attrs, gpu) => plan('softmaxGrad.wgsl', gradSource, y.shape, attrs, gpu),
+  puts: true,
+  plan: ([y], _outputs, attrs, gpu) => plan('softmaxGrad.wgsl', gradSource, 2, y.shape, attrs, gpu),
   vjp: ([gg], { inputs: [y, g], attrs, needs }) => {
     const rowSum = (v: Tensor) => sum(v, -1, true);
     if (attrs.log) {

@@ -67,6 +67,8 @@ export interface Dispatch {
    * in its final form.
    */
   put?: number;
+  /** The binding of input 0, where the shader reads its elements by `take` alone (see taking in ops/launch.ts). */
+  take?: number;
   /** In compiled programs: what is bound behind the uniform block, reads first. */
   more?: { reads: Slot[]; writes: Slot[] };
   /**
@@ -119,6 +121,8 @@ export interface Kernel<A = any> {
   expression?(inputs: Spec[], outputs: Spec[], attrs: A): Expression;
   /** Whether all plans that have dispatches hand output 0 to `put` (see Dispatch). */
   puts?: boolean;
+  /** Whether all dispatches of all plans read input 0 by `take` (see Dispatch), if at all. */
+  takes?: boolean;
   /** The dispatches that compute the same on a GPU. Pure; called before any GPU work. */
   plan(inputs: TypedLayout[], outputs: TypedLayout[], attrs: A, gpu: GpuTraits): Plan;
   /**
