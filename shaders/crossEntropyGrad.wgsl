@@ -1,8 +1,8 @@
 // out[n, c, d] = (exp(x[n, c, d] - top[n, d] - rest[n, d]) - wanted) * g[n, d], wanted = own * (c == label[n, d]) + even; 0 where
 // the label is `ignore`: one thread per logit.
 //
-// Memory: x and out are [N, classes, inner], the others [N, inner], all contiguous; n = N * classes * inner. top and rest as
-// in crossEntropyRows.wgsl.
+// Memory: x and out are [N, classes, inner], the others [N, inner], all contiguous but g, whose elements lie gStep apart, from
+// gOffset on: 0 apart where all rows have the same. n = N * classes * inner. top and rest as in crossEntropyRows.wgsl.
 struct Params {
   n: u32,
   classes: u32,
@@ -10,6 +10,8 @@ struct Params {
   ignore: i32,
   own: f32,
   even: f32,
+  gOffset: u32,
+  gStep: u32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
@@ -35,6 +37,6 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   let label = labels[row];
   let v = x[at] - top[row] - rest[row];
   let wanted = select(0.0, params.own, i32(c) == label) + params.even;
-  let slope = (select(exp(v), v, isNan(v)) - wanted) * g[row];
+  let slope = (select(exp(v), v, isNan(v)) - wanted) * g[params.gOffset + row * params.gStep];
   put(at, select(slope, 0.0, label == params.ignore));
 }

@@ -1,5 +1,17 @@
-// Random programs give the same values and gradients on the CPU and on the GPU.
-import { type Device, init, manualSeed, randn, scope, type Tensor } from 'downhill';
+// Random programs give the same values and gradients on the CPU, on the GPU, and compiled.
+import {
+  compile,
+  type Device,
+  grad,
+  init,
+  layerNorm,
+  manualSeed,
+  randn,
+  scope,
+  setDefaultDevice,
+  type Tensor,
+  where,
+} from 'downhill';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
@@ -19,6 +31,10 @@ const unary: Record<string, (x: Tensor) => Tensor> = {
   exp: (x) => x.tanh().exp(),
   log: (x) => x.square().add(1).log(),
   elu: (x) => x.elu(),
+  relu: (x) => x.sub(0.1).relu(),
+  half: (x) => x.mul(0.5),
+  softmax: (x) => x.softmax(1),
+  norm: (x) => layerNorm(x, [x.shape[2]], { eps: 0.1 }),
   transpose: (x) => x.transpose(0, 2),
   rotate: (x) => x.permute([1, 2, 0]),
   flatten: (x) => x.reshape([1, x.size, 1]),
@@ -30,6 +46,7 @@ const binary: Record<string, (x: Tensor, y: Tensor) => Tensor> = {
   add: (x, y) => x.add(y),
   sub: (x, y) => x.sub(y),
   mul: (x, y) => x.mul(y.tanh()),
+  choose: (x, y) => where(y.gt(0.1), x, y),
   div: (x, y) => x.div(y.square().add(1)),
   matmul: (x, y) => x.matmul(y.transpose(1, 2)).mul(0.3),
 };
@@ -55,11 +72,14 @@ function fits(op: string, x: Tensor, y: Tensor): boolean {
   return x.shape.every((n, i) => n === y.shape[i] || n === 1 || y.shape[i] === 1);
 }
 
-/** The result and the gradients of all inputs. */
-async function run({ shapes, steps, seed }: Program, device: Device): Promise<number[][]> {
+type Run = (fn: () => Tensor[]) => Tensor[];
+
+/** The last value, the loss, and the gradients of all inputs, a few times where `run` is a compiled function. */
+async function results({ shapes, steps, seed }: Program, device: Device, run: Run): Promise<number[][]> {
+  setDefaultDevice(device);
   manualSeed(seed);
   const inputs = shapes.map((shape) => randn(shape, { device, requiresGrad: true }));
-  const result = scope(() => {
+  const found = run(() => {
     const values: Tensor[] = [...inputs];
     for (const { op, a, b } of steps) {
       const [x, y] = [values[a % values.length], values[b % values.length]];
@@ -68,28 +88,45 @@ async function run({ shapes, steps, seed }: Program, device: Device): Promise<nu
     }
     // Every value counts, so that every step has a gradient.
     const loss = values.map((v) => v.mean()).reduce((total, v) => total.add(v));
-    loss.backward();
-    return { last: values.at(-1)!, loss };
+    return [values.at(-1)!.add(0), loss, ...grad([loss], inputs).map((g) => g!)];
   });
-  const tensors = [result.last, result.loss, ...inputs.map((x) => x.grad!)];
-  const data = await Promise.all(tensors.map(async (t) => Array.from(await t.data())));
-  for (const t of [result.last, result.loss, ...inputs]) t.dispose();
+  const data = await Promise.all(found.map(async (t) => Array.from(await t.data())));
+  for (const t of new Set([...found, ...inputs])) t.dispose();
   return data;
 }
 
-test('random programs agree on CPU and GPU, gradients included', async () => {
+const eager: Run = (fn) => scope(fn);
+
+/** The second call of a compiled function, which is a replay. */
+const compiled: Run = (fn) => {
+  const step = compile(fn);
+  for (const t of step()) t.dispose();
+  const found = step();
+  step.dispose();
+  return found;
+};
+
+function expectClose(actual: number[][], expected: number[][]): void {
+  expected.forEach((values, i) => {
+    const scale = Math.max(1e-3, ...values.map(Math.abs));
+    expect(actual[i].length).toBe(values.length);
+    values.forEach((v, k) => {
+      // Room for ill-conditioned programs (1 - tanh^2 near 1); a wrong kernel is off by far more.
+      expect(Math.abs(actual[i][k] - v) / scale).toBeLessThan(1e-4);
+    });
+  });
+}
+
+test('random programs agree on CPU and GPU and compiled, gradients included', async () => {
   await fc.assert(
     fc.asyncProperty(program, async (p) => {
-      const [expected, actual] = [await run(p, cpu), await run(p, gpu)];
-      expected.forEach((values, i) => {
-        const scale = Math.max(1e-3, ...values.map(Math.abs));
-        expect(actual[i].length).toBe(values.length);
-        values.forEach((v, k) => {
-          // Room for ill-conditioned programs (1 - tanh^2 near 1); a wrong kernel is off by far more.
-          expect(Math.abs(actual[i][k] - v) / scale).toBeLessThan(1e-4);
-        });
-      });
+      const expected = await results(p, cpu, eager);
+      expect(await results(p, cpu, compiled)).toEqual(expected);
+      expectClose(await results(p, gpu, eager), expected);
+      const once = await results(p, gpu, compiled);
+      expectClose(once, expected);
+      expect(await results(p, gpu, compiled)).toEqual(once);
     }),
-    { numRuns: 30, seed: 1 },
+    { numRuns: 20, seed: 1 },
   );
-}, 120_000);
+}, 240_000);

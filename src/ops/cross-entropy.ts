@@ -4,7 +4,7 @@ import source from '../../shaders/crossEntropyRows.wgsl';
 import { define, type Op } from '../autograd/op.ts';
 import { apply } from '../autograd/tape.ts';
 import { ShapeError } from '../tensor/errors.ts';
-import { elementCount } from '../tensor/shape.ts';
+import { elementCount, isContiguous, isPlain, type Layout } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { sum } from './broadcast.ts';
 import { add, cast, mul, neg, onesLike, where } from './elementwise.ts';
@@ -75,6 +75,9 @@ const rowsOp: Op<CrossEntropyAttrs> = define({
   },
 });
 
+/** Whether all elements are the same one in memory. */
+const isOneNumber = ({ shape, strides }: Layout) => shape.every((size, d) => size === 1 || strides[d] === 0);
+
 /**
  * d loss / d logits times g: (softmax(logits) - wanted) g, with softmax from the saved top and rest; 0 in rows that are
  * ignored. With no class wanted it is softmax(logits) g, the gradient of rest.
@@ -90,11 +93,14 @@ const gradOp: Op<CrossEntropyAttrs> = define({
       });
     }),
   puts: true,
-  plan: ([{ shape }], _outputs, { own, even, ignore }) => {
+  // The gradient of a mean is one number for all rows.
+  strided: (inputs) => inputs.map((x, k) => isPlain(x) || (k === 4 && isOneNumber(x))),
+  plan: ([{ shape }, , , , g], _outputs, { own, even, ignore }) => {
     const n = elementCount(shape);
+    const gStep = isContiguous(g) ? 1 : 0;
     const dispatch = withPut(5, {
       shader: { file: 'crossEntropyGrad.wgsl', source: gradSource },
-      params: [n, ...shape.slice(1), { i32: ignore }, { f32: own }, { f32: even }],
+      params: [n, ...shape.slice(1), { i32: ignore }, { f32: own }, { f32: even }, g.offset, gStep],
       workgroups: grid(ceilDiv(n, 64)),
     });
     return { dispatches: n > 0 ? [dispatch] : [] };
