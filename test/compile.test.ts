@@ -102,7 +102,7 @@ describe.each(['webgpu', 'cpu'])('on %s', (kind) => {
       if (i === 3) for (const layer of [eager, compiled]) layer.eval();
       if (i === 5) for (const layer of [eager, compiled]) layer.train();
       expect(await owned(run(x)).tolist()).toEqual(await owned(eager.forward(x)).tolist());
-      expect(await compiled.runningVar.tolist()).toEqual(await eager.runningVar.tolist());
+      expect(await compiled.runningVar!.tolist()).toEqual(await eager.runningVar!.tolist());
     }
   });
 

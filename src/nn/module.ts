@@ -4,11 +4,32 @@ import { repeated, watched } from '../tensor/live.ts';
 import { keep } from '../tensor/scope.ts';
 import { elementCount, format, type Shape, sameShape } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
+import { copyInto } from './copy.ts';
+import { Hooks } from './hooks.ts';
 
 /** Values of a tensor on the host, as checkpoints hold them. */
 export interface HostTensor {
   shape: Shape;
   data: ArrayLike<number>;
+}
+
+/** What loadStateDict() did not find in the state, and found there without having it. */
+export interface LoadReport {
+  missingKeys: string[];
+  unexpectedKeys: string[];
+}
+
+/** What keeps values from being loaded into a tensor, in words. */
+function misfit(key: string, target: Tensor, values: HostTensor | Tensor): string | null {
+  if (!sameShape(target.shape, values.shape)) {
+    return `${key} is ${format(values.shape)}, expected ${format(target.shape)}`;
+  }
+  if (values instanceof Tensor) {
+    const fits = values.dtype === target.dtype && values.device === target.device && !values.released;
+    return fits ? null : `${key} is ${values}, expected ${target}`;
+  }
+  const count = elementCount(values.shape);
+  return values.data.length === count ? null : `${key} ${format(values.shape)} comes with ${values.data.length} values`;
 }
 
 /** Makes a tensor a parameter: it requires gradients, and lives as long as its module. */
@@ -20,12 +41,20 @@ export function parameter(values: Tensor): Tensor {
 /** Makes a tensor a buffer: state without gradient, such as running statistics. */
 export const buffer = (values: Tensor): Tensor => keep(values);
 
+/** Called before a module runs, with its first input. */
+export type ForwardPreHook = (module: Module, input: Tensor) => void;
+
+/** Called after a module ran, with its first input and its output. */
+export type ForwardHook = (module: Module, input: Tensor, output: Tensor) => void;
+
 /**
  * Base class of layers and models. A tensor that requires gradients, held in a property, is a parameter; another tensor
  * is a buffer; a module, or an array of modules, is a child.
  */
 export abstract class Module {
   private inTraining = true;
+  private readonly preHooks = new Hooks<ForwardPreHook>();
+  private readonly hooks = new Hooks<ForwardHook>();
 
   /** Whether layers such as dropout and batch norm behave as in training. Set it with train() and eval(). */
   get training(): boolean {
@@ -38,7 +67,31 @@ export abstract class Module {
     });
   }
 
-  abstract forward(x: Tensor): Tensor;
+  /** What the module computes: what subclasses write. Users and other modules call it by `call`. */
+  // biome-ignore lint/suspicious/noExplicitAny: subclasses say what they take beside x, such as a target
+  abstract forward(x: Tensor, ...rest: any[]): Tensor;
+
+  /** forward(), with the hooks around it. */
+  call(...inputs: Parameters<this['forward']>): Tensor {
+    const [x] = inputs;
+    for (const hook of this.preHooks.all()) hook(this, x);
+    const output = this.forward(...(inputs as [Tensor, ...unknown[]]));
+    for (const hook of this.hooks.all()) hook(this, x, output);
+    return output;
+  }
+
+  /** Has `hook` called before each call of this module. Returns what removes it. */
+  registerForwardPreHook(hook: ForwardPreHook): () => void {
+    return this.preHooks.add(hook);
+  }
+
+  /**
+   * Has `hook` called after each call of this module, such as to look at its output. Returns what removes it. Inside compile()
+   * it is called while tracing, and what it computes is part of the trace.
+   */
+  registerForwardHook(hook: ForwardHook): () => void {
+    return this.hooks.add(hook);
+  }
 
   /** Child modules with the names of their properties. */
   *namedChildren(): Generator<[string, Module]> {
@@ -50,18 +103,75 @@ export abstract class Module {
     }
   }
 
-  /** Parameters and buffers of this module and all below, with dotted names. */
+  /** Child modules. */
+  *children(): Generator<Module> {
+    for (const [, child] of this.namedChildren()) yield child;
+  }
+
+  /** This module and all below, each once, with dotted names; its own is `prefix`. */
+  *namedModules(prefix = '', seen = new Set<Module>()): Generator<[string, Module]> {
+    if (seen.has(this)) return;
+    seen.add(this);
+    yield [prefix, this];
+    for (const [name, child] of this.namedChildren())
+      yield* child.namedModules(prefix ? `${prefix}.${name}` : name, seen);
+  }
+
+  /** This module and all below, each once. */
+  *modules(): Generator<Module> {
+    for (const [, module] of this.namedModules()) yield module;
+  }
+
+  /** Calls `fn` with all modules below, then this one; such as to set initial values. */
+  apply(fn: (module: Module) => void): this {
+    for (const child of this.children()) child.apply(fn);
+    fn(this);
+    return this;
+  }
+
+  /** Parameters and buffers of this module alone. */
+  *ownTensors(): Generator<[string, Tensor]> {
+    for (const [name, value] of Object.entries(this)) if (value instanceof Tensor) yield [name, value];
+  }
+
+  /** Parameters and buffers of this module and all below, with dotted names. One that stands in two places comes twice. */
   *namedTensors(prefix = ''): Generator<[string, Tensor]> {
-    for (const [name, value] of Object.entries(this)) if (value instanceof Tensor) yield [prefix + name, value];
+    for (const [name, value] of this.ownTensors()) yield [prefix + name, value];
     for (const [name, child] of this.namedChildren()) yield* child.namedTensors(`${prefix}${name}.`);
   }
 
+  /** Tensors that require gradients, each once, with dotted names. */
   *namedParameters(): Generator<[string, Tensor]> {
-    for (const [name, tensor] of this.namedTensors()) if (tensor.requiresGrad) yield [name, tensor];
+    yield* this.once((tensor) => tensor.requiresGrad);
   }
 
   *parameters(): Generator<Tensor> {
     for (const [, tensor] of this.namedParameters()) yield tensor;
+  }
+
+  /** Tensors that do not require gradients, each once, with dotted names. */
+  *namedBuffers(): Generator<[string, Tensor]> {
+    yield* this.once((tensor) => !tensor.requiresGrad);
+  }
+
+  *buffers(): Generator<Tensor> {
+    for (const [, tensor] of this.namedBuffers()) yield tensor;
+  }
+
+  private *once(wanted: (tensor: Tensor) => boolean): Generator<[string, Tensor]> {
+    const seen = new Set<Tensor>();
+    for (const [name, tensor] of this.namedTensors()) {
+      if (wanted(tensor) && !seen.has(tensor)) yield [name, tensor];
+      seen.add(tensor);
+    }
+  }
+
+  /** Drops the gradients of all parameters. */
+  zeroGrad(): void {
+    for (const parameter of this.parameters()) {
+      parameter.grad?.dispose();
+      parameter.grad = null;
+    }
   }
 
   /** All parameters and buffers by name: live tensors, not copies. */
@@ -69,30 +179,33 @@ export abstract class Module {
     return Object.fromEntries(this.namedTensors());
   }
 
-  /** Overwrites parameters and buffers. Throws a ShapeError that names every key that is missing, unexpected or of another shape. */
-  loadStateDict(state: Record<string, HostTensor>): void {
+  /**
+   * Overwrites parameters and buffers by values of the host, as checkpoints hold them, or by tensors, such as those of another
+   * model's stateDict(). Throws a ShapeError that names every key that is missing, unexpected or of another shape, before anything is
+   * overwritten. With `strict: false` keys may be missing and unexpected: what fits is loaded, and the rest is returned.
+   */
+  loadStateDict(state: Record<string, HostTensor | Tensor>, { strict = true } = {}): LoadReport {
     const mine = this.stateDict();
+    const missingKeys = Object.keys(mine).filter((key) => !Object.hasOwn(state, key));
+    const unexpectedKeys = Object.keys(state).filter((key) => !Object.hasOwn(mine, key));
+    const common = Object.keys(mine).filter((key) => Object.hasOwn(state, key));
     const problems = [
-      ...Object.keys(mine).flatMap((key) => (key in state ? [] : [`missing ${key}`])),
-      ...Object.keys(state).flatMap((key) => (key in mine ? [] : [`unexpected ${key}`])),
-      ...Object.keys(mine).flatMap((key) =>
-        key in state && !sameShape(mine[key].shape, state[key].shape)
-          ? [`${key} is ${format(state[key].shape)}, expected ${format(mine[key].shape)}`]
-          : [],
-      ),
-      ...Object.keys(mine).flatMap((key) =>
-        key in state && state[key].data.length !== elementCount(state[key].shape)
-          ? [`${key} ${format(state[key].shape)} comes with ${state[key].data.length} values`]
-          : [],
-      ),
+      ...(strict ? missingKeys.map((key) => `missing ${key}`) : []),
+      ...(strict ? unexpectedKeys.map((key) => `unexpected ${key}`) : []),
+      ...common.flatMap((key) => misfit(key, mine[key], state[key]) ?? []),
     ];
     if (problems.length > 0) throw new ShapeError(`loadStateDict: ${problems.join('; ')}`);
-    for (const [key, tensor] of Object.entries(mine)) tensor.assign(state[key].data);
+    for (const key of common) {
+      const values = state[key];
+      if (values instanceof Tensor) copyInto(mine[key], values);
+      else mine[key].assign(values.data);
+    }
+    return { missingKeys, unexpectedKeys };
   }
 
   train(on = true): this {
     this.training = on;
-    for (const [, child] of this.namedChildren()) child.train(on);
+    for (const child of this.children()) child.train(on);
     return this;
   }
 

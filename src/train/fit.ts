@@ -140,7 +140,7 @@ export async function fit(model: Module, options: FitOptions): Promise<EpochRepo
 function trainStep(model: Module, optimizer: Optimizer, batch: Batch): Promise<Counted> {
   const results = scope(() => {
     const { x, y } = upload(batch);
-    const logits = model.forward(x);
+    const logits = model.call(x);
     const loss = crossEntropy(logits, y);
     optimizer.zeroGrad();
     backward(loss);
@@ -192,7 +192,7 @@ export async function evaluate(
       const results = noGrad(() =>
         scope(() => {
           const { x, y } = upload(batch);
-          const logits = model.forward(x);
+          const logits = model.call(x);
           return { loss: crossEntropy(logits, y), logits };
         }),
       );
