@@ -3,7 +3,7 @@
 
 import { type Chain, isWritable, type Member, type Operand } from '../ops/fusion.ts';
 import type { Call, Graph, Storage, View } from '../tensor/backend.ts';
-import { elementCount, isPlain, sameShape } from '../tensor/shape.ts';
+import { elementCount, isPlain, type Shape, sameShape } from '../tensor/shape.ts';
 import { chainKernel, joinedKernel } from './fused-kernel.ts';
 
 /** Storage buffers that every adapter lets a kernel have. */
@@ -17,6 +17,12 @@ interface Group {
   front: number | null;
   /** Those that compute what the lead reads. */
   before: number[];
+}
+
+/** What a member reads, and the shape that it is broadcast to. */
+interface Read {
+  view: View;
+  shape: Shape;
 }
 
 /** For each call, those that must come before it: they write what it reads, or use what it changes. */
@@ -130,17 +136,21 @@ class Fusion {
 
   /** Whether all that members read of each other lies where they write it themselves. */
   private inStep({ calls, front }: Group): boolean {
-    const { shape } = this.calls[calls.at(-1)!].outputs[0];
+    const n = this.size(calls[0]);
     return calls.every((c) => {
-      const { inputs, outputs } = this.calls[c];
+      const { inputs } = this.calls[c];
       const own = inputs.filter(({ storage }) => calls.includes(this.maker.get(storage) ?? -1));
-      if (c === front) return own.length === 0 && sameShape(outputs[0].shape, shape);
+      if (c === front) return own.length === 0 && this.size(c) === n;
       const fits = (view: View) => {
         const [made] = this.calls[this.maker.get(view.storage)!].outputs;
-        return made.storage === view.storage && isPlain(view) && sameShape(view.shape, shape);
+        return made.storage === view.storage && isPlain(view) && elementCount(view.shape) === n;
       };
-      return sameShape(outputs[0].shape, shape) && own.every(fits);
+      return this.size(c) === n && own.every(fits);
     });
+  }
+
+  private size(c: number): number {
+    return elementCount(this.calls[c].outputs[0].shape);
   }
 
   private buffers(group: Group): number {
@@ -149,12 +159,12 @@ class Fusion {
     return of + 1 + this.read(group).length + this.stored(group).length - (front === null ? 1 : 0);
   }
 
-  /** What the elementwise members read that is made elsewhere, each view once. */
-  private read({ calls, front }: Group): View[] {
+  /** What the elementwise members read that is made elsewhere, each view in each shape once. */
+  private read({ calls, front }: Group): Read[] {
     const views = calls
       .filter((c) => c !== front)
-      .flatMap((c) => this.calls[c].inputs)
-      .filter(({ storage }) => !calls.includes(this.maker.get(storage) ?? -1));
+      .flatMap((c) => this.calls[c].inputs.map((view): Read => ({ view, shape: this.calls[c].outputs[0].shape })))
+      .filter(({ view }) => !calls.includes(this.maker.get(view.storage) ?? -1));
     return views.filter((view, i) => views.findIndex((other) => same(view, other)) === i);
   }
 
@@ -210,21 +220,26 @@ class Fusion {
   private chain(group: Group, stored: number[]): { chain: Chain; inputs: View[] } {
     const { calls, front } = group;
     const elementwise = calls.filter((c) => c !== front);
-    const inputs = this.read(group);
-    const operand = (view: View): Operand => {
+    const reads = this.read(group);
+    const operand = (view: View, shape: Shape): Operand => {
       const maker = this.maker.get(view.storage) ?? -1;
       if (maker === front) return { put: true };
       if (calls.includes(maker)) return { member: elementwise.indexOf(maker) };
-      return { input: inputs.findIndex((other) => same(view, other)) };
+      return { input: reads.findIndex((other) => same({ view, shape }, other)) };
     };
     const members = elementwise.map((c): Member => {
       const { kernel, inputs, outputs, attrs } = this.calls[c];
       const expression = kernel.expression!(inputs, outputs, attrs);
-      return { expression, operands: inputs.map(operand), dtype: outputs[0].dtype };
+      const [{ shape, dtype }] = outputs;
+      return { expression, operands: inputs.map((view) => operand(view, shape)), dtype };
     });
-    const { shape } = this.calls[calls[0]].outputs[0];
-    const chain: Chain = { shape, members, stored: stored.map((c) => (c === front ? 'put' : elementwise.indexOf(c))) };
-    return { chain, inputs };
+    const chain: Chain = {
+      n: this.size(calls[0]),
+      shapes: reads.map(({ shape }) => shape),
+      members,
+      stored: stored.map((c) => (c === front ? 'put' : elementwise.indexOf(c))),
+    };
+    return { chain, inputs: reads.map(({ view }) => view) };
   }
 
   private fused(group: Group): Call {
@@ -251,12 +266,13 @@ class Fusion {
   }
 }
 
-const same = (a: View, b: View) =>
+const same = ({ view: a, shape }: Read, { view: b, shape: other }: Read) =>
   a.storage === b.storage &&
   a.offset === b.offset &&
   a.dtype === b.dtype &&
   sameShape(a.shape, b.shape) &&
-  sameShape(a.strides, b.strides);
+  sameShape(a.strides, b.strides) &&
+  sameShape(shape, other);
 
 /** Joins calls where no other call notices. Calls stay behind those that they depend on. */
 export const fuse = (graph: Graph): Graph => new Fusion(graph).run();

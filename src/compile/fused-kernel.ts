@@ -1,7 +1,7 @@
 // The kernel of calls that were joined: the plan of the one in front, which takes what some compute and puts what others go on with.
 import { type Chain, planChain, putThrough, type Told, takeThrough } from '../ops/fusion.ts';
 import type { Call, Dispatch, Kernel, Plan, Slot, TypedLayout, View } from '../tensor/backend.ts';
-import { contiguousLayout, elementCount } from '../tensor/shape.ts';
+import { contiguousLayout } from '../tensor/shape.ts';
 
 const slots = (of: Slot['of'], from: number, to: number): Slot[] =>
   Array.from({ length: to - from }, (_, i) => ({ of, index: from + i }));
@@ -23,7 +23,7 @@ const cpu = () => {
   throw new Error('the CPU backend runs calls one by one');
 };
 
-const operations = (chain: Chain | undefined) => (chain ? chain.members.length * elementCount(chain.shape) : 0);
+const operations = (chain: Chain | undefined) => (chain ? chain.members.length * chain.n : 0);
 
 /** The kernel of elementwise calls alone. */
 export const chainKernel = (kernels: Kernel[], chain: Chain): Kernel => ({

@@ -74,6 +74,7 @@ export function sum(x: Tensor, dims?: number | readonly number[], keepdim = fals
 export function sumTo(x: Tensor, shape: Shape): Tensor {
   if (sameShape(x.shape, shape)) return x;
   const lead = x.rank - shape.length;
-  const dims = x.shape.flatMap((n, i) => (i < lead || (shape[i - lead] === 1 && n !== 1) ? [i] : []));
-  return reshape(sum(x, dims), shape);
+  // Of one element there is nothing to add.
+  const dims = x.shape.flatMap((n, i) => (n !== 1 && (i < lead || shape[i - lead] === 1) ? [i] : []));
+  return reshape(dims.length > 0 ? sum(x, dims) : x, shape);
 }

@@ -16,7 +16,7 @@ export type Operand =
   /** What the kernel in front hands to `put`. */
   | { put: true };
 
-/** One elementwise op among those that are joined. All have outputs of one shape. */
+/** One elementwise op among those that are joined. All have as many elements, which lie row-major. */
 export interface Member {
   expression: Expression;
   /** An operand for each null of expression.operands. */
@@ -24,9 +24,11 @@ export interface Member {
   dtype: DType;
 }
 
-/** Elementwise ops to be computed for each element of a shape, in order. */
+/** Elementwise ops to be computed for each of n elements, in order. */
 export interface Chain {
-  shape: Shape;
+  n: number;
+  /** For each input the shape, of n elements, that it is broadcast to. */
+  shapes: Shape[];
   members: Member[];
   /** What is written, in the order of the outputs: a member, or 'put', what the kernel in front computes. */
   stored: (number | 'put')[];
@@ -124,10 +126,9 @@ const LANES = [0, 1, 2, 3];
 
 /** One dispatch that computes a chain by itself, by quads as elementwise ops do. */
 export function planChain(chain: Chain, inputs: TypedLayout[]): Plan {
-  const { shape, members, stored } = chain;
-  const n = elementCount(shape);
+  const { n, shapes, members, stored } = chain;
   const typeOf = types(chain, inputs);
-  const readings = inputs.map((input) => readingOf(input, shape));
+  const readings = inputs.map((input, k) => readingOf(input, shapes[k]));
   const declared = inputs.map(({ dtype }, k) => {
     const type = readings[k] === 'whole' ? `vec4<${WGSL_TYPE[dtype]}>` : WGSL_TYPE[dtype];
     return `@group(0) @binding(${k}) var<storage, read> in${k}: array<${type}>;\n`;
@@ -137,9 +138,9 @@ export function planChain(chain: Chain, inputs: TypedLayout[]): Plan {
     return `@group(0) @binding(${inputs.length + k}) var<storage, read_write> out${k}: ${type};\n`;
   });
   const reads = inputs.map((input, k) => {
-    const at = (lane: number) => `in${k}[${placeOf(input, shape, lane === 0 ? 'i' : `i + ${lane}u`)}]`;
+    const at = (lane: number) => `in${k}[${placeOf(input, shapes[k], lane === 0 ? 'i' : `i + ${lane}u`)}]`;
     const type = `vec4<${WGSL_TYPE[input.dtype]}>`;
-    if (readings[k] === 'whole') return `  let x${k} = in${k}[(${placeOf(input, shape, 'i')}) / 4u];\n`;
+    if (readings[k] === 'whole') return `  let x${k} = in${k}[(${placeOf(input, shapes[k], 'i')}) / 4u];\n`;
     return `  let x${k} = ${type}(${(readings[k] === 'same' ? [0] : LANES).map(at).join(', ')});\n`;
   });
   const results = stored.map((s, k) => `  r${k}: ${storedType(chain, s)},\n`).join('');
@@ -192,7 +193,7 @@ function replaced({ shader }: Told, lines: string, by: string, chain: Chain, dty
 
 /** Lines that compute a chain at `i` from inputs whose arrays have these names. */
 const at = (chain: Chain, inputs: TypedLayout[], name: string, prefix: string) =>
-  lines(chain, types(chain, inputs), (k) => `${name}${k}[${placeOf(inputs[k], chain.shape, 'i')}]`, prefix);
+  lines(chain, types(chain, inputs), (k) => `${name}${k}[${placeOf(inputs[k], chain.shapes[k], 'i')}]`, prefix);
 
 /** A dispatch whose `put` goes on with a chain of these inputs, bound as `reads`; what is stored goes to `writes`. */
 export function putThrough(told: Told, chain: Chain, inputs: TypedLayout[], reads: Slot[], writes: Slot[]): Told {

@@ -62,6 +62,10 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
   if (a.rank === 1 && b.rank === 1 && a.size !== b.size) {
     throw new ShapeError(`matmul: inner dimensions differ, ${format(a.shape)} @ ${format(b.shape)}`);
   }
+  // One matrix on the right makes one matrix of all on the left, whose gradient is one product too.
+  if (a.rank > 2 && b.rank === 2 && a.size > 0 && a.shape.at(-1) === b.shape[0]) {
+    return reshape(matmul(reshape(a, [-1, b.shape[0]]), b), [...a.shape.slice(0, -1), b.shape[1]]);
+  }
   const left = a.rank === 1 ? reshape(a, [1, a.size]) : a;
   const right = b.rank === 1 ? reshape(b, [b.size, 1]) : b;
   const [out] = apply(matmulOp, walkable(left, right), {});
