@@ -17,9 +17,10 @@ const FLOORS = [
   ['compile'],
   ['nn', 'optim'],
   ['check'],
-  ['data', 'io'],
+  ['io'],
+  ['data'],
   ['train'],
-  ['index.ts'],
+  ['index.ts', 'node.ts'],
   ['cli'],
 ];
 

@@ -1,41 +1,59 @@
 // Labelled images in memory: bytes until a batch is asked for, then normalized floats.
-import { ShapeError } from '../tensor/errors.ts';
-import type { Shape } from '../tensor/shape.ts';
+import { elementCount, type Shape } from '../tensor/shape.ts';
+import type { Batch, Dataset } from './dataset.ts';
+import { DataError } from './error.ts';
 
-/** A batch on the host: x [n, C, H, W] normalized, y [n] class indices. */
-export interface Batch {
-  x: Float32Array;
-  y: Int32Array;
+export type { Batch } from './dataset.ts';
+
+/** What an ImageSet is made of. */
+export interface ImageSource {
+  /** [N, C, H, W]: bytes, or words of 16 bits. */
+  images: Uint8Array | Uint16Array;
+  /** Class indices, [N]. */
+  labels: Uint8Array | Int32Array;
+  /** [C, H, W] */
   shape: Shape;
+  /** Names of the classes. */
+  classes: readonly string[];
+  /** Mean and standard deviation of the pixels over the training set, on the scale from 0 to 1: one, or one per channel. */
+  mean: number | readonly number[];
+  std: number | readonly number[];
+  /** Where an image came from, for messages. */
+  where?: (index: number) => string;
 }
 
-export class ImageSet {
-  /** Bytes, [N, C, H, W]. */
-  readonly images: Uint8Array;
+export class ImageSet implements Dataset<Int32Array, Float32Array> {
+  /** [N, C, H, W] */
+  readonly images: Uint8Array | Uint16Array;
   /** Class indices, [N]. */
-  readonly labels: Uint8Array;
+  readonly labels: Uint8Array | Int32Array;
   /** [C, H, W] */
   readonly shape: Shape;
-  readonly classes: number;
-  /** Mean and standard deviation of the pixels over the training set, on the scale from 0 to 1. */
-  readonly mean: number;
-  readonly std: number;
+  readonly classes: readonly string[];
+  /** Mean and standard deviation of each channel over the training set, on the scale from 0 to 1. */
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+  readonly where: (index: number) => string;
 
-  constructor(source: Pick<ImageSet, 'images' | 'labels' | 'shape' | 'classes' | 'mean' | 'std'>) {
-    const { images, labels, shape, classes, mean, std } = source;
-    const pixels = shape.reduce((n, size) => n * size, 1);
+  /** Throws a DataError where labels and images differ in number, or a label is not that of a class. */
+  constructor({ images, labels, shape, classes, mean, std, where = (i) => `image ${i}` }: ImageSource) {
+    const pixels = elementCount(shape);
     if (images.length !== labels.length * pixels) {
-      throw new ShapeError(`ImageSet: ${labels.length} labels for ${images.length / pixels} images of [${shape}]`);
+      throw new DataError(`ImageSet: ${labels.length} labels for ${images.length / pixels} images of [${shape}]`);
     }
-    const bad = labels.findIndex((label) => label >= classes);
-    if (bad >= 0)
-      throw new ShapeError(`ImageSet: label ${labels[bad]} of image ${bad} is out of range for ${classes} classes`);
+    const bad = labels.findIndex((label) => label < 0 || label >= classes.length);
+    if (bad >= 0) {
+      throw new DataError(`${where(bad)}: label ${labels[bad]} is out of range, expected 0 to ${classes.length - 1}`);
+    }
+    const channels = (values: number | readonly number[]) =>
+      typeof values === 'number' ? new Array<number>(shape[0]).fill(values) : values;
     this.images = images;
     this.labels = labels;
     this.shape = shape;
     this.classes = classes;
-    this.mean = mean;
-    this.std = std;
+    this.mean = channels(mean);
+    this.std = channels(std);
+    this.where = where;
   }
 
   get length(): number {
@@ -44,27 +62,56 @@ export class ImageSet {
 
   /** Images from `from` up to `to`, sharing memory. */
   slice(from: number, to = this.length): ImageSet {
-    const pixels = this.images.length / this.length;
+    const pixels = elementCount(this.shape);
     return new ImageSet({
       ...this,
       images: this.images.subarray(from * pixels, to * pixels),
       labels: this.labels.subarray(from, to),
+      where: (index) => this.where(from + index),
     });
   }
 
-  /** The images of these indices as floats with mean 0 and standard deviation 1. */
+  /** The images of these indices as floats, each channel with mean 0 and standard deviation 1 over the training set. */
   batch(indices: ArrayLike<number>): Batch {
-    const pixels = this.images.length / this.length;
+    const { images, shape, mean, std } = this;
+    const pixels = elementCount(shape);
+    const plane = pixels / shape[0];
     const n = indices.length;
     const x = new Float32Array(n * pixels);
     const y = new Int32Array(n);
-    const scale = 1 / (255 * this.std);
-    const shift = this.mean / this.std;
+    const white = images instanceof Uint16Array ? 65535 : 255;
     for (let i = 0; i < n; i++) {
-      const from = indices[i] * pixels;
-      for (let k = 0; k < pixels; k++) x[i * pixels + k] = this.images[from + k] * scale - shift;
+      for (let c = 0; c < shape[0]; c++) {
+        const [from, to] = [indices[i] * pixels + c * plane, i * pixels + c * plane];
+        const scale = 1 / (white * std[c]);
+        const shift = mean[c] / std[c];
+        for (let k = 0; k < plane; k++) x[to + k] = images[from + k] * scale - shift;
+      }
       y[i] = this.labels[indices[i]];
     }
-    return { x, y, shape: [n, ...this.shape] };
+    return { x, y, shape: [n, ...shape] };
   }
+}
+
+/** Mean and standard deviation of each channel of [N, C, ...], on the scale from 0 to 1; 1 where a channel is constant. */
+export function pixelStatistics(images: Uint8Array | Uint16Array, shape: Shape): { mean: number[]; std: number[] } {
+  const white = images instanceof Uint16Array ? 65535 : 255;
+  const [channels] = shape;
+  const plane = elementCount(shape) / channels;
+  const [sums, squares] = [new Float64Array(channels), new Float64Array(channels)];
+  for (let at = 0, c = 0; at < images.length; at += plane, c = (c + 1) % channels) {
+    // Sums of whole numbers, exact far beyond any plane that fits into memory.
+    let [sum, square] = [0, 0];
+    for (let k = at; k < at + plane; k++) {
+      sum += images[k];
+      square += images[k] * images[k];
+    }
+    sums[c] += sum;
+    squares[c] += square;
+  }
+  const count = images.length / channels;
+  const mean = Array.from(sums, (sum) => sum / count / white);
+  // Pixels are far from having a mean that dwarfs their spread; what is below rounding is no spread.
+  const variance = Array.from(squares, (square, c) => square / count / white ** 2 - mean[c] ** 2);
+  return { mean, std: variance.map((v) => (v > 1e-12 ? Math.sqrt(v) : 1)) };
 }

@@ -1,4 +1,5 @@
 // MNIST from its IDX files (LeCun, Cortes and Burges), wherever their bytes come from.
+import { DataError } from './error.ts';
 import { ImageSet } from './images.ts';
 
 /** Names of the four files, as published. */
@@ -12,6 +13,8 @@ export const MNIST_FILES = {
 /** Images held back from training, for validation. */
 const VALIDATION = 5000;
 
+const DIGITS = Array.from({ length: 10 }, (_, digit) => String(digit));
+
 /** Pixel statistics of the training images, on the scale from 0 to 1. */
 const STATISTICS = { mean: 0.1307, std: 0.3081 };
 
@@ -19,37 +22,44 @@ const STATISTICS = { mean: 0.1307, std: 0.3081 };
 export function parseIdx(bytes: Uint8Array, file: string): { shape: number[]; data: Uint8Array } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < 4 || view.getUint16(0) !== 0 || bytes[2] !== 8) {
-    throw new Error(`${file}: not an IDX file of bytes (expected it to begin with 00 00 08)`);
+    throw new DataError(`${file}: not an IDX file of bytes (expected it to begin with 00 00 08)`);
   }
   const rank = bytes[3];
   const start = 4 + 4 * rank;
-  if (bytes.length < start) throw new Error(`${file}: truncated in its header, ${bytes.length} bytes`);
+  if (bytes.length < start) throw new DataError(`${file}: truncated in its header, ${bytes.length} bytes`);
   const shape = Array.from({ length: rank }, (_, i) => view.getUint32(4 + 4 * i));
   const size = shape.reduce((n, d) => n * d, 1);
   if (bytes.length !== start + size) {
-    throw new Error(`${file}: expected ${start + size} bytes for [${shape}], got ${bytes.length}`);
+    throw new DataError(`${file}: expected ${start + size} bytes for [${shape}], got ${bytes.length}`);
   }
   return { shape, data: bytes.subarray(start) };
 }
 
 /** Training, validation and test images. */
-export interface Mnist {
+export interface ImageSplits {
   train: ImageSet;
   validation: ImageSet;
   test: ImageSet;
 }
+
+export type Mnist = ImageSplits;
 
 /** MNIST from the bytes of its four files; the last 5000 training images are the validation set. */
 export function mnistFrom(files: Record<keyof typeof MNIST_FILES, Uint8Array>): Mnist {
   const set = (images: keyof typeof MNIST_FILES, labels: keyof typeof MNIST_FILES): ImageSet => {
     const x = parseIdx(files[images], MNIST_FILES[images]);
     const y = parseIdx(files[labels], MNIST_FILES[labels]);
-    if (x.shape.length !== 3) throw new Error(`${MNIST_FILES[images]}: expected 3 dims, got [${x.shape}]`);
-    if (y.shape.length !== 1) throw new Error(`${MNIST_FILES[labels]}: expected 1 dim, got [${y.shape}]`);
+    if (x.shape.length !== 3) throw new DataError(`${MNIST_FILES[images]}: expected 3 dims, got [${x.shape}]`);
+    if (y.shape.length !== 1) throw new DataError(`${MNIST_FILES[labels]}: expected 1 dim, got [${y.shape}]`);
     const [, H, W] = x.shape;
-    return new ImageSet({ images: x.data, labels: y.data, shape: [1, H, W], classes: 10, ...STATISTICS });
+    const where = (index: number) => `${MNIST_FILES[labels]}, row ${index}`;
+    return new ImageSet({ images: x.data, labels: y.data, shape: [1, H, W], classes: DIGITS, ...STATISTICS, where });
   };
-  const all = set('trainImages', 'trainLabels');
+  return splitImages(set('trainImages', 'trainLabels'), set('testImages', 'testLabels'));
+}
+
+/** Training images with the last 5000 of them (at most half) as the validation set, and test images. */
+export function splitImages(all: ImageSet, test: ImageSet): ImageSplits {
   const split = Math.max(all.length - VALIDATION, Math.ceil(all.length / 2));
-  return { train: all.slice(0, split), validation: all.slice(split), test: set('testImages', 'testLabels') };
+  return { train: all.slice(0, split), validation: all.slice(split), test };
 }

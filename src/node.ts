@@ -1,0 +1,2 @@
+// What users import in Node: what reads files.
+export * from './data/index.node.ts';
