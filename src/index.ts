@@ -45,5 +45,8 @@ export { manualSeed, randomState, setRandomState } from './tensor/random.ts';
 export { keep, scope } from './tensor/scope.ts';
 export type { Shape } from './tensor/shape.ts';
 export { Tensor } from './tensor/tensor.ts';
+export { type DistillOptions, distill, distillLoss } from './train/distill.ts';
+export { type Combine, Ensemble, type EnsembleOutcome, snapshot } from './train/ensemble.ts';
+export { averagedWeights, fromCheckpoints, fromSeeds, refreshStatistics } from './train/ensemble-members.ts';
 export { type EpochReport, evaluate, type FitOptions, fit, predictions, type StepReport } from './train/fit.ts';
 export { type ReferenceCnnOptions, referenceCnn } from './train/models.ts';

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import { addCheck } from './check.ts';
 import { complain, oneLine } from './errors.ts';
+import { addSearch } from './search.ts';
 import { addTrain } from './train.ts';
 
 const packageFile = createRequire(import.meta.url).resolve('downhill/package.json');
@@ -21,6 +22,7 @@ const program = new Command('downhill')
   .exitOverride();
 addTrain(program);
 addCheck(program);
+addSearch(program);
 
 try {
   await program.parseAsync();

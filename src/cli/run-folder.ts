@@ -83,7 +83,7 @@ export class RunFolder {
 }
 
 /** Local time as 20261121-213005. */
-function stamp(time: Date): string {
+export function stamp(time: Date): string {
   const two = (n: number) => String(n).padStart(2, '0');
   const date = [time.getFullYear(), time.getMonth() + 1, time.getDate()].map(two).join('');
   return `${date}-${[time.getHours(), time.getMinutes(), time.getSeconds()].map(two).join('')}`;

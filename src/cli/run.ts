@@ -162,11 +162,11 @@ async function fitModel(model: Module, lr: number, { flags, data, folder, shown,
   return { steps, epochs, seconds: (performance.now() - began) / 1000 };
 }
 
-function asUserError(error: Error): never {
+export function asUserError(error: Error): never {
   throw new UserError(error.message);
 }
 
-function limited({ train, validation, test }: Mnist, limit = Number.POSITIVE_INFINITY): Mnist {
+export function limited({ train, validation, test }: Mnist, limit = Number.POSITIVE_INFINITY): Mnist {
   const first = (set: ImageSet) => set.slice(0, Math.min(limit, set.length));
   return { train: first(train), validation: first(validation), test: first(test) };
 }

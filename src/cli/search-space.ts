@@ -1,0 +1,82 @@
+// What `downhill search` can search over, and how its ranges are written: `1e-6:10:log`, `0,0.25,0.5`.
+import { choice, type Interval, logUniform, type Range, type Space, uniform, type Value } from '../search/space.ts';
+import { UserError } from './errors.ts';
+import { LEARNING_RATES } from './run.ts';
+
+interface Tunable {
+  /** What its values are, in words. */
+  wanted: string;
+  /** The value that a text stands for, undefined where it is none. */
+  read(text: string): Value | undefined;
+  /** Whether a range may be drawn from, beside a list. */
+  ranges: boolean;
+}
+
+const number = (wanted: string, fits: (value: number) => boolean, ranges = true): Tunable => ({
+  wanted,
+  ranges,
+  read(text) {
+    const value = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
+    return Number.isFinite(value) && fits(value) ? value : undefined;
+  },
+});
+const words = (values: Record<string, Value>): Tunable => ({
+  wanted: Object.keys(values).join(' or '),
+  ranges: false,
+  read: (text) => (Object.hasOwn(values, text) ? values[text] : undefined),
+});
+
+/** The hyperparameters by name. */
+export const TUNABLES: Record<string, Tunable> = {
+  lr: number('numbers above 0', (value) => value > 0),
+  weightDecay: number('numbers of at least 0', (value) => value >= 0),
+  dropout: number('numbers of at least 0 and below 1', (value) => value >= 0 && value < 1),
+  momentum: number('numbers of at least 0 and below 1', (value) => value >= 0 && value < 1),
+  batch: number('whole numbers of at least 1', (value) => Number.isSafeInteger(value) && value >= 1, false),
+  optimizer: words(Object.fromEntries(Object.keys(LEARNING_RATES).map((name) => [name, name]))),
+  batchNorm: words({ true: true, false: false }),
+};
+
+/** A range as written for a hyperparameter; `low:high` is drawn from on the scale that is given. Throws a UserError. */
+export function rangeOf(flag: string, name: string, text: string, scale: Interval['kind'] = 'uniform'): Range {
+  const { wanted, read, ranges } = TUNABLES[name];
+  const wrong = (why: string) => new UserError(`${flag}: ${why}`);
+  const value = (part: string): Value => {
+    const found = read(part.trim());
+    if (found === undefined) throw wrong(`expected ${wanted} for ${name}, got ${part.trim() || 'nothing'}`);
+    return found;
+  };
+  try {
+    if (!text.includes(':')) return choice(...text.split(',').map(value));
+    const [low, high, kind = scale === 'logUniform' ? 'log' : 'linear', ...rest] = text.split(':');
+    if (!ranges) throw wrong(`expected a list such as a,b,c for ${name}, got ${text}`);
+    if (rest.length > 0 || !['log', 'linear'].includes(kind)) {
+      throw wrong(`expected low:high, low:high:log or low:high:linear, got ${text}`);
+    }
+    const [min, max] = [value(low), value(high)] as number[];
+    return kind === 'log' ? logUniform(min, max) : uniform(min, max);
+  } catch (error) {
+    throw error instanceof UserError ? error : wrong((error as Error).message);
+  }
+}
+
+/** The space of `--lr` and all `--param`. Throws a UserError that names the flag. */
+export function spaceOf(lr: string, params: readonly string[], optimizer: string): Space {
+  const space: Record<string, Range> = {};
+  for (const param of params) {
+    const [name, text] = [param.slice(0, param.indexOf('=')), param.slice(param.indexOf('=') + 1)];
+    const flag = `--param ${param}`;
+    if (!param.includes('=')) throw new UserError(`${flag}: expected name=values, such as dropout=0,0.25,0.5`);
+    if (name === 'lr') throw new UserError(`${flag}: the learning rate has a flag of its own, --lr`);
+    if (!Object.hasOwn(TUNABLES, name)) {
+      throw new UserError(`${flag}: there is no hyperparameter ${name}; there are ${Object.keys(TUNABLES).join(', ')}`);
+    }
+    if (Object.hasOwn(space, name)) throw new UserError(`${flag}: ${name} comes twice`);
+    space[name] = rangeOf(flag, name, text);
+  }
+  const optimizers = space.optimizer?.kind === 'choice' ? space.optimizer.values : [optimizer];
+  if (space.momentum && !optimizers.includes('sgd')) {
+    throw new UserError(`--param momentum: it is of sgd alone, and the optimizer is ${optimizers.join(' or ')}`);
+  }
+  return { lr: rangeOf(`--lr ${lr}`, 'lr', lr, 'logUniform'), ...space };
+}
