@@ -14,5 +14,5 @@ export default defineConfig({
   optimizeDeps: { include: ['uplot'] },
   worker: { format: 'es', plugins: () => [wgsl()] },
   server: { fs: { allow: ['..'] } },
-  build: { target: 'es2022', rolldownOptions: { input: [page('index'), page('check')] } },
+  build: { target: 'es2022', rolldownOptions: { input: [page('index'), page('check'), page('race')] } },
 });

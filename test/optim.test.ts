@@ -13,6 +13,7 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { WebGpuBackend } from '../src/backends/webgpu/backend.ts';
 import type { Device } from '../src/tensor/device.ts';
+import { adadelta, adagrad, adam, type Rule, rmsprop, sgd } from './optim-rules.ts';
 
 const devices: Record<string, Device> = {};
 beforeAll(async () => {
@@ -23,80 +24,11 @@ afterAll(() => devices.webgpu.destroy());
 
 type Parameters = Iterable<ReturnType<typeof tensor>>;
 
-/** Moves x by its gradient g in step t, from 1; keeps its states to itself. */
-type Rule = (x: number, g: number, t: number) => number;
-
 /** An optimizer, and PyTorch's formula for it in float64, written without looking at the kernels. */
 interface Reference {
   make: (p: Parameters) => optim.Optimizer;
   rule: () => Rule;
 }
-
-const sgd =
-  (lr: number, { momentum = 0, dampening = 0, nesterov = false, decay = 0 } = {}) =>
-  (): Rule => {
-    let buffer: number | null = null;
-    return (x, gradient) => {
-      const g = gradient + decay * x;
-      if (momentum === 0) return x - lr * g;
-      buffer = buffer === null ? g : momentum * buffer + (1 - dampening) * g;
-      return x - lr * (nesterov ? g + momentum * buffer : buffer);
-    };
-  };
-
-const adagrad =
-  (lr: number, { lrDecay = 0, decay = 0, initial = 0, eps = 1e-10 } = {}) =>
-  (): Rule => {
-    let sum = initial;
-    return (x, gradient, t) => {
-      const g = gradient + decay * x;
-      sum += g ** 2;
-      return x - ((lr / (1 + (t - 1) * lrDecay)) * g) / (Math.sqrt(sum) + eps);
-    };
-  };
-
-const adadelta =
-  (lr: number, { rho = 0.9, eps = 1e-6, decay = 0 } = {}) =>
-  (): Rule => {
-    let [squares, deltas] = [0, 0];
-    return (x, gradient) => {
-      const g = gradient + decay * x;
-      squares = squares * rho + g * g * (1 - rho);
-      const delta = (Math.sqrt(deltas + eps) / Math.sqrt(squares + eps)) * g;
-      deltas = deltas * rho + delta * delta * (1 - rho);
-      return x - lr * delta;
-    };
-  };
-
-const rmsprop =
-  (lr: number, { alpha = 0.99, eps = 1e-8, decay = 0, momentum = 0, centered = false } = {}) =>
-  (): Rule => {
-    let [squares, mean, buffer] = [0, 0, 0];
-    return (x, gradient) => {
-      const g = gradient + decay * x;
-      squares = alpha * squares + (1 - alpha) * g * g;
-      mean += (g - mean) * (1 - alpha);
-      const average = Math.sqrt(centered ? squares - mean ** 2 : squares) + eps;
-      if (momentum === 0) return x - (lr * g) / average;
-      buffer = momentum * buffer + g / average;
-      return x - lr * buffer;
-    };
-  };
-
-const adam =
-  (lr: number, { betas = [0.9, 0.999], eps = 1e-8, decay = 0, decoupled = 0, amsgrad = false } = {}) =>
-  (): Rule => {
-    let [m, v, largest] = [0, 0, 0];
-    return (x, gradient, t) => {
-      const g = gradient + decay * x;
-      const shrunk = x * (1 - lr * decoupled);
-      m += (g - m) * (1 - betas[0]);
-      v = betas[1] * v + (1 - betas[1]) * g * g;
-      largest = Math.max(largest, v);
-      const denominator = Math.sqrt(amsgrad ? largest : v) / Math.sqrt(1 - betas[1] ** t) + eps;
-      return shrunk - ((lr / (1 - betas[0] ** t)) * m) / denominator;
-    };
-  };
 
 const references: Record<string, Reference> = {
   'SGD as it comes': { make: (p) => new optim.SGD(p), rule: sgd(1e-3) },
@@ -257,7 +189,7 @@ test('a gradient of another shape is refused', () => {
   const x = randn([2], { requiresGrad: true });
   const optimizer = new optim.SGD([x]);
   x.grad = randn([3]);
-  expect(() => optimizer.step()).toThrow('sgd: expected a gradient [2], got [3]');
+  expect(() => optimizer.step()).toThrow('SGD: expected a gradient [2], got [3]');
 });
 
 test('optimizers refuse what they cannot train', () => {

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import { addCheck } from './check.ts';
 import { complain, oneLine } from './errors.ts';
+import { addRace } from './race.ts';
 import { addSearch } from './search.ts';
 import { addTrain } from './train.ts';
 
@@ -23,6 +24,7 @@ const program = new Command('downhill')
 addTrain(program);
 addCheck(program);
 addSearch(program);
+addRace(program);
 
 try {
   await program.parseAsync();

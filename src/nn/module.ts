@@ -2,16 +2,13 @@
 import { ShapeError } from '../tensor/errors.ts';
 import { repeated, watched } from '../tensor/live.ts';
 import { keep } from '../tensor/scope.ts';
-import { elementCount, format, type Shape, sameShape } from '../tensor/shape.ts';
+import { format, sameShape } from '../tensor/shape.ts';
+import { type HostTensor, misfit } from '../tensor/state.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { copyInto } from './copy.ts';
 import { Hooks } from './hooks.ts';
 
-/** Values of a tensor on the host, as checkpoints hold them. */
-export interface HostTensor {
-  shape: Shape;
-  data: ArrayLike<number>;
-}
+export type { HostTensor };
 
 /** What loadStateDict() did not find in the state, and found there without having it. */
 export interface LoadReport {
@@ -19,17 +16,12 @@ export interface LoadReport {
   unexpectedKeys: string[];
 }
 
-/** What keeps values from being loaded into a tensor, in words. */
-function misfit(key: string, target: Tensor, values: HostTensor | Tensor): string | null {
-  if (!sameShape(target.shape, values.shape)) {
+/** What keeps a tensor from being copied into another, in words. */
+function unlike(key: string, target: Tensor, values: Tensor): string | null {
+  if (!sameShape(target.shape, values.shape))
     return `${key} is ${format(values.shape)}, expected ${format(target.shape)}`;
-  }
-  if (values instanceof Tensor) {
-    const fits = values.dtype === target.dtype && values.device === target.device && !values.released;
-    return fits ? null : `${key} is ${values}, expected ${target}`;
-  }
-  const count = elementCount(values.shape);
-  return values.data.length === count ? null : `${key} ${format(values.shape)} comes with ${values.data.length} values`;
+  const fits = values.dtype === target.dtype && values.device === target.device && !values.released;
+  return fits ? null : `${key} is ${values}, expected ${target}`;
 }
 
 /** Makes a tensor a parameter: it requires gradients, and lives as long as its module. */
@@ -192,7 +184,12 @@ export abstract class Module {
     const problems = [
       ...(strict ? missingKeys.map((key) => `missing ${key}`) : []),
       ...(strict ? unexpectedKeys.map((key) => `unexpected ${key}`) : []),
-      ...common.flatMap((key) => misfit(key, mine[key], state[key]) ?? []),
+      ...common.flatMap((key) => {
+        const values = state[key];
+        const problem =
+          values instanceof Tensor ? unlike(key, mine[key], values) : misfit(key, mine[key].shape, values);
+        return problem ?? [];
+      }),
     ];
     if (problems.length > 0) throw new ShapeError(`loadStateDict: ${problems.join('; ')}`);
     for (const key of common) {

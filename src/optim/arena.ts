@@ -2,10 +2,10 @@
 import { apply, noGrad } from '../autograd/tape.ts';
 import { packOp, places } from '../ops/arena.ts';
 import type { Storage } from '../tensor/backend.ts';
-import { full } from '../tensor/creation.ts';
+import { tensor } from '../tensor/creation.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import { keep, moveTo } from '../tensor/scope.ts';
-import { format, isContiguous, sameShape } from '../tensor/shape.ts';
+import { contiguousLayout, format, isContiguous, sameShape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
 /** What was packed here, so that tensors can be known to lie in an arena already. */
@@ -55,6 +55,14 @@ export function flattenGradients(op: string, parameters: readonly Tensor[]): { f
   return flatten(parameters.map((parameter) => parameter.grad!));
 }
 
+/** Drops the gradients of parameters. */
+export function dropGradients(parameters: readonly Tensor[]): void {
+  for (const parameter of parameters) {
+    parameter.grad?.dispose();
+    parameter.grad = null;
+  }
+}
+
 /** The parameters of an optimizer, or of whoever else works on all of them at once, in one arena. */
 export class ParameterArena {
   readonly parameters: readonly Tensor[];
@@ -89,9 +97,21 @@ export class ParameterArena {
     return this.flat;
   }
 
-  /** A state of all parameters: as many elements, each `value`. Lives until it is disposed of. */
-  state(value: number): Tensor {
-    return keep(full(this.flat.shape, value, { device: this.flat.device }));
+  /** A state of all parameters: as many elements, of parameter i all `value(i)`. Lives until it is disposed of. */
+  state(value: (i: number) => number): Tensor {
+    const values = new Float64Array(this.flat.size);
+    this.parameters.forEach((_, i) => {
+      values.fill(value(i), this.offsets[i], this.offsets[i + 1]);
+    });
+    return keep(tensor(values, { device: this.flat.device }));
+  }
+
+  /** Views of a flat state, one for each parameter, of its shape. They live until they are disposed of. */
+  views(state: Tensor): Tensor[] {
+    const { offset } = state.view(this.owner);
+    return this.parameters.map(({ shape }, i) =>
+      keep(state.alias('stateDict', { ...contiguousLayout(shape), offset: offset + this.offsets[i] })),
+    );
   }
 
   /** Releases this hold on the memory. The parameters keep theirs. */

@@ -4,6 +4,7 @@ import { emaOp, swapOp } from '../ops/arena.ts';
 import { contiguous } from '../ops/elementwise.ts';
 import { live, repeated, watched } from '../tensor/live.ts';
 import { keep } from '../tensor/scope.ts';
+import { type HostTensor, loadState } from '../tensor/state.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { ParameterArena } from './arena.ts';
 import { checkRange } from './check.ts';
@@ -20,6 +21,7 @@ export class EMA {
   decay: number;
   private readonly arena: ParameterArena;
   private readonly averages: Tensor;
+  private views: Tensor[] | null = null;
   private swapped = false;
 
   constructor(parameters: Iterable<Tensor>, { decay = 0.995 } = {}) {
@@ -49,9 +51,36 @@ export class EMA {
     });
   }
 
+  /**
+   * The averages, by the index of their parameter (live tensors, not copies), and the decay. Throws while the parameters hold
+   * the averages.
+   */
+  stateDict(): { tensors: Record<string, Tensor>; values: { decay: number } } {
+    return { tensors: { ...this.stateTensors() }, values: { decay: this.decay } };
+  }
+
+  /**
+   * Takes up the averages and the decay of a stateDict(), with its tensors read to the host. Throws a RangeError for another
+   * decay than the constructor takes, and a ShapeError that names every tensor that is missing, unexpected or of another
+   * shape, before anything is changed.
+   */
+  loadStateDict({ tensors, values }: { tensors: Record<string, HostTensor>; values: unknown }): void {
+    const decay = (values as { decay?: number } | null)?.decay as number;
+    checkRange('EMA.loadStateDict', { decay }, 0, 1);
+    loadState('EMA.loadStateDict', this.stateTensors(), tensors);
+    this.decay = decay;
+  }
+
+  private stateTensors(): Record<string, Tensor> {
+    if (this.isSwapped) throw new Error('EMA: stateDict() while the parameters hold the averages; swap() back first');
+    this.views ??= this.arena.views(this.averages);
+    return Object.fromEntries(this.views.entries());
+  }
+
   /** Releases the averages; the parameters keep what they hold. */
   dispose(): void {
     this.arena.dispose();
     this.averages.dispose();
+    for (const view of this.views ?? []) view.dispose();
   }
 }

@@ -1,13 +1,32 @@
-// What optimizers share: all parameters in one flat arena, so that a step is one update dispatch.
+// What optimizers share: all parameters in one flat arena, so that a step is one update dispatch per kind of parameter.
 import type { Op } from '../autograd/op.ts';
 import { apply, noGrad } from '../autograd/tape.ts';
 import type { UpdateAttrs } from '../ops/update.ts';
 import { live } from '../tensor/live.ts';
 import { scope } from '../tensor/scope.ts';
+import { type HostTensor, loadState } from '../tensor/state.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { flattenGradients, ParameterArena, slice } from './arena.ts';
+import { dropGradients, flattenGradients, ParameterArena, slice } from './arena.ts';
 import { checkRange } from './check.ts';
 import { type ClipNormOptions, clipGradNorm, clipGradValue } from './clip.ts';
+import { groupsOf, type ParameterGroup, type Trained, valuesOf } from './groups.ts';
+import { checkValues, type OptimizerValues } from './optimizer-state.ts';
+
+/** Hyperparameters that every optimizer has. */
+export interface Hyperparameters {
+  lr: number;
+  weightDecay: number;
+}
+
+/** How an optimizer moves the parameters of a group with hyperparameters H. */
+export interface Method<H extends Hyperparameters> {
+  name: string;
+  /** Throws a RangeError where hyperparameters are out of range; lr and weightDecay are checked already. */
+  check(settings: H): void;
+  /** The row that updates (parameters, ...states) by gradients, the states by name, and what they begin with, if not 0. */
+  update(settings: H): { op: Op; states: string[]; start?: number };
+  attrs(settings: H): Omit<UpdateAttrs, 'step'>;
+}
 
 /** A run of neighbouring parameters: which, and where they lie in the arena of parameters and in the flat gradients. */
 interface Run {
@@ -20,32 +39,38 @@ interface Run {
 /**
  * Base class of optimizers. Moves the parameters into one flat arena (the tensors stay the same, their memory moves) and
  * keeps one more per state, such as momentum. They live until dispose().
+ *
+ * Made for parameters, or for groups with hyperparameters of their own, where those of the second argument are the rest:
+ * `new Adam([{ params: [w], lr: 0.1 }, { params: [b] }], { lr: 0.01 })`. Throws a RangeError for a hyperparameter out of
+ * range, a TypeError for one that there is not, and a ShapeError for parameters that cannot be trained.
  */
-export abstract class Optimizer<A extends UpdateAttrs = UpdateAttrs> {
-  /** Learning rate; may be set between steps. */
-  lr: number;
-  /** All hyperparameters but the learning rate. */
-  readonly options: Omit<A, 'lr' | 'step'>;
-  private readonly op: Op;
+export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
+  /** Hyperparameters may be set between steps; a compiled step heeds them. */
+  readonly paramGroups: readonly ParameterGroup<H>[];
+  private readonly method: Method<H>;
   private readonly arena: ParameterArena;
-  private readonly states: Tensor[];
-  /** How often each parameter was updated. */
+  private readonly states = new Map<string, Tensor>();
+  /** The group of each parameter, and how often it was updated. */
+  private readonly groups: number[];
   private readonly counts: number[];
+  /** The states of each group; a group that begins without momentum has no memory for it. */
+  private readonly stateNames: string[][];
+  private stateViews: Record<string, Tensor> | null = null;
 
-  /** `op` updates (parameters, ...states) by gradients; `states` are the values that its states begin with. */
-  constructor(
-    name: string,
-    parameters: Iterable<Tensor>,
-    lr: number,
-    { op, states, options }: { op: Op<A>; states: number[]; options: Omit<A, 'lr' | 'step'> },
-  ) {
-    checkRange(name, { lr, weightDecay: options.weightDecay }, 0, Number.POSITIVE_INFINITY);
-    this.lr = lr;
-    this.options = options;
-    this.op = op;
-    this.arena = new ParameterArena(name, parameters);
-    this.states = states.map((value) => this.arena.state(value));
-    this.counts = this.arena.parameters.map(() => 0);
+  constructor(method: Method<H>, given: Trained<H>, defaults: H) {
+    this.method = method;
+    this.paramGroups = groupsOf(method.name, given, defaults);
+    for (const group of this.paramGroups) this.check(group);
+    this.groups = this.paramGroups.flatMap(({ params }, g) => params.map(() => g));
+    this.arena = new ParameterArena(
+      method.name,
+      this.paramGroups.flatMap(({ params }) => params),
+    );
+    this.counts = this.parameters.map(() => 0);
+    const updates = this.paramGroups.map((group) => method.update(group));
+    this.stateNames = updates.map(({ states }) => states);
+    const start = (i: number) => updates[this.groups[i]].start ?? 0;
+    for (const name of new Set(this.stateNames.flat())) this.states.set(name, this.arena.state(start));
   }
 
   /** The parameters, in the order in which they were given. */
@@ -53,24 +78,42 @@ export abstract class Optimizer<A extends UpdateAttrs = UpdateAttrs> {
     return this.arena.parameters;
   }
 
+  /** Learning rate of the first group. Setting it sets that of all groups. */
+  get lr(): number {
+    return this.paramGroups[0].lr;
+  }
+
+  set lr(value: number) {
+    for (const group of this.paramGroups) group.lr = value;
+  }
+
   /**
-   * Moves every parameter that has a gradient one step: one dispatch, or one per run of neighbours that have a gradient
-   * and the same count of updates. The gradients are packed before, unless clipping did it, and lie in one piece after.
+   * Moves every parameter that has a gradient one step: one dispatch per run of neighbours that have a gradient, equal
+   * hyperparameters and the same count of updates. The gradients are packed before, unless clipping did it, and lie in one
+   * piece after. Throws a RangeError where hyperparameters were set out of range since.
    */
   step(): void {
     const values = this.arena.values();
     const ready = this.parameters.filter((parameter) => parameter.grad);
     if (ready.length === 0) return;
+    for (const group of this.paramGroups) this.check(group);
     noGrad(() =>
       scope(() => {
-        const { flat } = flattenGradients(this.op.name, ready);
+        const { flat } = flattenGradients(this.method.name, ready);
         for (const { parameters, from, to, gradient } of this.runs()) {
-          const arenas = [values, ...this.states].map((arena) => slice(arena, from, to));
+          const { op, states } = this.updateOf(parameters[0]);
+          const arenas = [values, ...states.map((name) => this.states.get(name)!)];
           const attrs = live(
             () => this.attrsOf(parameters),
-            () => parameters.every((i) => this.counts[i] === this.counts[parameters[0]]),
+            () =>
+              this.updateOf(parameters[0]).op === op &&
+              parameters.every((i, k) => k === 0 || this.alike(i, parameters[k - 1])),
           );
-          apply(this.op, [...arenas, slice(flat, gradient, gradient + to - from)], attrs);
+          apply(
+            op,
+            [...arenas.map((arena) => slice(arena, from, to)), slice(flat, gradient, gradient + to - from)],
+            attrs,
+          );
         }
       }),
     );
@@ -78,10 +121,7 @@ export abstract class Optimizer<A extends UpdateAttrs = UpdateAttrs> {
 
   /** Drops all gradients. */
   zeroGrad(): void {
-    for (const parameter of this.parameters) {
-      parameter.grad?.dispose();
-      parameter.grad = null;
-    }
+    dropGradients(this.parameters);
   }
 
   /** `optim.clipGradNorm` of all parameters, for use between backward() and step(). Returns the norm before. */
@@ -94,28 +134,109 @@ export abstract class Optimizer<A extends UpdateAttrs = UpdateAttrs> {
     clipGradValue(this.parameters, limit);
   }
 
+  /**
+   * What a checkpoint needs beside the parameters: states such as momentum by name, `0.expAvg` for that of the first
+   * parameter (live tensors, not copies), and hyperparameters and counts of updates as plain JSON.
+   */
+  stateDict(): { tensors: Record<string, Tensor>; values: OptimizerValues } {
+    const values = {
+      optimizer: this.method.name,
+      groups: this.paramGroups.map(valuesOf),
+      steps: [...this.counts],
+    };
+    return { tensors: { ...this.stateTensors() }, values };
+  }
+
+  /**
+   * Takes up the states, hyperparameters and counts of a stateDict(), with its tensors read to the host: training goes on
+   * to the bit as it would have. Throws a TypeError for values of another optimizer or of other groups, and a ShapeError that
+   * names every tensor that is missing, unexpected or of another shape, before anything is changed.
+   */
+  loadStateDict({ tensors, values }: { tensors: Record<string, HostTensor>; values: unknown }): void {
+    const owner = `${this.method.name}.loadStateDict`;
+    const mine = this.stateTensors();
+    const { groups, steps } = checkValues(owner, this.stateDict().values, values);
+    const settings = groups.map(({ params: _, ...rest }) => rest as unknown as H);
+    settings.forEach((own, g) => {
+      this.checkSettings(own, g);
+    });
+    loadState(owner, mine, tensors);
+    settings.forEach((own, g) => {
+      Object.assign(this.paramGroups[g], structuredClone(own));
+    });
+    this.counts.splice(0, this.counts.length, ...steps);
+  }
+
   /** Releases the arenas of states. The parameters keep their memory. */
   dispose(): void {
     this.arena.dispose();
-    for (const state of this.states) state.dispose();
+    for (const state of this.states.values()) state.dispose();
+    for (const view of Object.values(this.stateViews ?? {})) view.dispose();
   }
 
-  /** Counts an update of these parameters, which have had equally many, and tells its attributes. */
-  private attrsOf(parameters: number[]): A {
+  private stateTensors(): Record<string, Tensor> {
+    if (!this.stateViews) {
+      const named: [string, Tensor][] = [];
+      for (const [name, state] of this.states) {
+        this.arena.views(state).forEach((view, i) => {
+          if (this.stateNames[this.groups[i]].includes(name)) named.push([`${i}.${name}`, view]);
+          else view.dispose();
+        });
+      }
+      this.stateViews = Object.fromEntries(named);
+    }
+    return this.stateViews;
+  }
+
+  private check(group: ParameterGroup<H>): void {
+    this.checkSettings(group, this.paramGroups.indexOf(group));
+  }
+
+  private checkSettings(settings: H, group: number): void {
+    const { name } = this.method;
+    checkRange(name, { lr: settings.lr, weightDecay: settings.weightDecay }, 0, Number.POSITIVE_INFINITY);
+    this.method.check(settings);
+    const names = this.stateNames?.[group]; // none yet while it is being made
+    const missing = names && this.method.update(settings).states.find((state) => !names.includes(state));
+    if (missing) {
+      throw new RangeError(
+        `${name}: group ${group} was made without ${missing}; make it with the option that needs it`,
+      );
+    }
+  }
+
+  /** How parameter i is updated. */
+  private updateOf(i: number) {
+    return this.method.update(this.paramGroups[this.groups[i]]);
+  }
+
+  /** Counts an update of these parameters, which are alike, and tells its attributes. */
+  private attrsOf(parameters: number[]): UpdateAttrs {
+    const [first] = parameters;
+    const group = this.paramGroups[this.groups[first]];
+    this.check(group);
     for (const i of parameters) this.counts[i]++;
-    return { lr: this.lr, ...this.options, step: this.counts[parameters[0]] } as A;
+    return { ...this.method.attrs(group), step: this.counts[first] };
   }
 
-  /** Ranges over neighbouring parameters that have a gradient and the same count of updates. */
+  /** Whether two parameters are updated alike. */
+  private alike(i: number, j: number): boolean {
+    if (this.counts[i] !== this.counts[j]) return false;
+    if (this.groups[i] === this.groups[j]) return true;
+    const [a, b] = [i, j].map((k) => Object.entries(this.method.attrs(this.paramGroups[this.groups[k]])));
+    return this.updateOf(i).op === this.updateOf(j).op && a.every(([, value], k) => value === b[k][1]);
+  }
+
+  /** Ranges over neighbouring parameters that have a gradient and are updated alike. */
   private runs(): Run[] {
-    const { counts, arena } = this;
+    const { arena } = this;
     const runs: Run[] = [];
     let gradient = 0;
     this.parameters.forEach((parameter, i) => {
       if (!parameter.grad) return;
       const [from, to] = [arena.offsets[i], arena.offsets[i + 1]];
       const last = runs.at(-1);
-      if (last && last.to === from && counts[last.parameters[0]] === counts[i]) {
+      if (last && last.to === from && this.alike(i, i - 1)) {
         last.to = to;
         last.parameters.push(i);
       } else {

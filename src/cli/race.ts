@@ -1,0 +1,67 @@
+// `downhill race`: all optimizers on a contour plot, as a PNG.
+import { rename, rm, writeFile } from 'node:fs/promises';
+import { Argument, type Command } from 'commander';
+// Gives tensors their methods, and rows their names.
+import '../ops/methods.ts';
+import { cpuDevice } from '../backends/cpu/backend.ts';
+import { contestants, race, type SurfaceName, surfaces } from '../optim/race/index.ts';
+import { UserError } from './errors.ts';
+import { wholeFrom } from './options.ts';
+import { racePicture } from './race-picture.ts';
+
+interface RaceFlags {
+  steps: number;
+  out: string;
+}
+
+const names = Object.keys(surfaces) as SurfaceName[];
+
+const help = `
+SGD, momentum, Nesterov, Adagrad, Adadelta, RMSprop, Adam, AdamW and L-BFGS start at the same place, each with a learning
+rate that suits it, in float64 on the CPU. The demo page "Race" shows the same with sliders.
+
+Examples:
+  $ downhill race                                  all surfaces in one picture
+  $ downhill race valley --steps 100 --out valley.png`;
+
+export function addRace(program: Command): void {
+  program
+    .command('race')
+    .description('Draw how all optimizers go downhill on a contour plot.')
+    .addArgument(
+      new Argument('[surface]', 'one surface alone, with a table of learning rates and losses').choices(names),
+    )
+    .option('--steps <n>', 'steps of each optimizer', wholeFrom(1), 200)
+    .option('--out <file>', 'the picture to write', 'race.png')
+    .addHelpText('after', help)
+    .action(draw);
+}
+
+async function draw(chosen: SurfaceName | undefined, { steps, out }: RaceFlags): Promise<void> {
+  const device = cpuDevice();
+  const races = [];
+  for (const name of chosen ? [chosen] : names) {
+    const surface = surfaces[name];
+    const runs = [];
+    for (const contestant of contestants) {
+      const lr = contestant.lr[name];
+      const path = await race(surface, (point) => contestant.make(point, lr), { steps, device });
+      runs.push({ contestant, lr, path });
+    }
+    races.push({ surface, runs });
+  }
+  await write(out, racePicture(races, steps));
+  console.log(`wrote ${out}`);
+}
+
+/** Writes a file beside its place, then moves it there. */
+async function write(path: string, bytes: Uint8Array): Promise<void> {
+  const draft = `${path}.${process.pid}.tmp`;
+  try {
+    await writeFile(draft, bytes);
+    await rename(draft, path);
+  } catch (error) {
+    await rm(draft, { force: true }).catch(() => {});
+    throw new UserError(`--out: cannot write ${path} (${(error as Error).message})`);
+  }
+}
