@@ -153,7 +153,7 @@ class Trainer {
       toggle.disabled = true;
     }
     if (!Number.isFinite(report.loss)) show('status', DIVERGED);
-    this.latest = { report, loss: this.charts.addStep(report.step, report.loss, report.accuracy) };
+    this.latest = { report, loss: this.charts.addStep(report.step, report.loss, report.accuracy!) };
     this.showStep();
     if (performance.now() > this.nextLook) this.look(run);
   }

@@ -87,21 +87,25 @@ export class Run {
       batchSize,
       signal,
       schedule: () => this.lr / baseLr,
-      onStep: async (report) => {
-        while (this.gate) await this.gate.passed;
-        if (this.stopped) return;
-        watcher.onStep(report);
-        if (report.step % every > 0 || report.step % perEpoch === 0) return;
-        const { accuracy } = await evaluate(this.model, sample);
-        if (!this.stopped) watcher.onValidation(accuracy);
-      },
-      onEpoch: ({ validationAccuracy }) => {
-        if (!this.stopped) watcher.onValidation(validationAccuracy!);
-      },
+      callbacks: [
+        {
+          onStep: async (report) => {
+            while (this.gate) await this.gate.passed;
+            if (this.stopped) return;
+            watcher.onStep(report);
+            if (report.step % every > 0 || report.step % perEpoch === 0) return;
+            const { accuracy } = await evaluate(this.model, sample);
+            if (!this.stopped) watcher.onValidation(accuracy!);
+          },
+          onEpoch: ({ validationAccuracy }) => {
+            if (!this.stopped) watcher.onValidation(validationAccuracy!);
+          },
+        },
+      ],
     });
     if (this.stopped) return;
     const { accuracy, count } = await evaluate(this.model, test, { signal });
-    if (!this.stopped && count === test.length) watcher.onTest(accuracy);
+    if (!this.stopped && count === test.length) watcher.onTest(accuracy!);
   }
 
   pause(): void {

@@ -45,8 +45,27 @@ export { manualSeed, randomState, setRandomState } from './tensor/random.ts';
 export { keep, scope } from './tensor/scope.ts';
 export type { Shape } from './tensor/shape.ts';
 export { Tensor } from './tensor/tensor.ts';
+export { AnomalyError, type AnomalyOptions, detectAnomaly } from './train/anomaly.ts';
+export type { Data, Examples, Loss } from './train/batch.ts';
+export type {
+  Callback,
+  CallbackState,
+  EpochReport,
+  Probe,
+  StepReport,
+  Training,
+  TrainingState,
+} from './train/callback.ts';
+export { type Checkpoint, type CheckpointOptions, decodeCheckpoint, encodeCheckpoint } from './train/checkpoint.ts';
 export { type DistillOptions, distill, distillLoss } from './train/distill.ts';
+export { EarlyStopping, type EarlyStoppingOptions } from './train/early-stopping.ts';
 export { type Combine, Ensemble, type EnsembleOutcome, snapshot } from './train/ensemble.ts';
 export { averagedWeights, fromCheckpoints, fromSeeds, refreshStatistics } from './train/ensemble-members.ts';
-export { type EpochReport, evaluate, type FitOptions, fit, predictions, type StepReport } from './train/fit.ts';
+export { type Evaluated, type EvaluateOptions, evaluate, predictions } from './train/evaluate.ts';
+export { fit } from './train/fit.ts';
+export type { FitOptions } from './train/fit-options.ts';
+export { type FindLrOptions, type FoundLr, findLr } from './train/lr-finder.ts';
 export { type ReferenceCnnOptions, referenceCnn } from './train/models.ts';
+export { type SanityOptions, sanity } from './train/sanity.ts';
+export type { SanityCheck, SanityReport } from './train/sanity-report.ts';
+export type { Schedule, Scheduler } from './train/schedule.ts';

@@ -194,7 +194,7 @@ describe('members', () => {
       for (let k = 0; k < mean.length; k++) expect(mean[k]).toBeCloseTo(wanted(k), 12);
       const [whole, one] = [await ensemble.evaluate(held), await evaluate(averaged, held as ImageSet)];
       // Weights that lie near each other average well.
-      expect(Math.abs(one.accuracy - whole.accuracy)).toBeLessThan(0.05);
+      expect(Math.abs(one.accuracy! - whole.accuracy)).toBeLessThan(0.05);
 
       expect(() => averagedWeights(() => small(), [])).toThrow('expected at least one state, got none');
       const other = await snapshot(owned(small(5)));
@@ -254,7 +254,7 @@ describe('members', () => {
         async ({ hidden, epochs }) => {
           const model = owned(small(hidden));
           await train(model, epochs);
-          return { score: (await evaluate(model, held as ImageSet)).accuracy, state: await snapshot(model) };
+          return { score: (await evaluate(model, held as ImageSet)).accuracy!, state: await snapshot(model) };
         },
         {
           ...{ space: { hidden: choice(3, 12), epochs: choice(1, 20) }, strategy: 'grid' as const, trials: 4 },

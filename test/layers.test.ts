@@ -68,15 +68,19 @@ const noCircle: Rule = (imports) => {
   return circles;
 };
 
-/** What a web page loads; `#gpu`, the door that leads elsewhere in Node, is the one exception. */
-const CORE = ['index', 'check/index', 'search/index', 'backends/webgpu/door.browser'].map((name) => `./src/${name}.ts`);
+/** Doors lead elsewhere in Node than in a web page: to its WebGPU, and to its files. */
+const DOORS = ['#gpu', '#files'];
+/** What a web page loads; the doors are the exception. */
+const CORE = ['index', 'check/index', 'search/index', 'backends/webgpu/door.browser', 'io/files.browser'].map(
+  (name) => `./src/${name}.ts`,
+);
 
 const coreStandsAlone: Rule = (imports) => {
   const reached = new Set(CORE);
   // A Set hands out what is added while it is walked.
   for (const file of reached) for (const to of imports[file] ?? []) if (isFile(to)) reached.add(to);
   return edges(imports)
-    .filter(({ from, to }) => reached.has(from) && !isFile(to) && to !== '#gpu')
+    .filter(({ from, to }) => reached.has(from) && !isFile(to) && !DOORS.includes(to))
     .map(({ edge }) => edge);
 };
 
@@ -86,7 +90,7 @@ const frontDoorOnly: Rule = (imports) =>
     .filter(({ from, to }) => {
       const home = ['./demo/', './bench/'].find((folder) => from.startsWith(folder));
       const config = /\.config\.[jt]s$/.test(from) && to.startsWith('./tools/');
-      return home && ((isFile(to) && !to.startsWith(home) && !config) || to === '#gpu');
+      return home && ((isFile(to) && !to.startsWith(home) && !config) || DOORS.includes(to));
     })
     .map(({ edge }) => edge);
 
@@ -169,7 +173,7 @@ describe('imports', () => {
       'of what a web page loads are our own',
       coreStandsAlone,
       {
-        './src/index.ts': ['./src/a.ts', '#gpu'],
+        './src/index.ts': ['./src/a.ts', '#gpu', '#files'],
         './src/a.ts': ['./src/b.ts', 'node:fs'],
         './src/b.ts': ['uplot'],
         './src/check/index.ts': ['(computed)'],

@@ -28,7 +28,7 @@ await build({
   loader: { '.wgsl': 'text' },
   plugins: [keepModules],
   packages: 'external',
-  external: ['#gpu'],
+  external: ['#gpu', '#files'],
   sourcemap: true,
   logLevel: 'warning',
 });

@@ -15,6 +15,30 @@ interface Node extends Recorded<unknown> {
   versions: number[];
 }
 
+/** @internal What looks on while ops run, such as anomaly mode. */
+export interface Watcher {
+  /** Around every call of an op or a view. */
+  op(op: Op | ViewOp, inputs: Tensor[], run: () => Tensor[]): Tensor[];
+  /** Around a backward pass (null), and within it around the gradient of each recorded call. */
+  backward<T>(call: Recorded<unknown> | null, run: () => T): T;
+}
+
+let watcher: Watcher | null = null;
+
+/** @internal Whether somebody looks on, and compiled functions should run op by op. */
+export const watching = () => watcher !== null;
+
+/** @internal Runs `fn`, which must be synchronous, with a watcher looking on. */
+export function watch<T>(by: Watcher | null, fn: () => T): T {
+  const before = watcher;
+  watcher = by;
+  try {
+    return fn();
+  } finally {
+    watcher = before;
+  }
+}
+
 let recording = true;
 let nextId = 0;
 
@@ -66,6 +90,11 @@ function record(op: Op | ViewOp, inputs: Tensor[], outputs: Tensor[], attrs: unk
 
 /** Checks a call, runs it on the device of its inputs, and records it. Returns new tensors (none for an op in place). */
 export function apply<A>(op: Op<A>, inputs: Tensor[], attrs: A): Tensor[] {
+  const run = () => perform(op, inputs, attrs);
+  return watcher ? watcher.op(op, inputs, run) : run();
+}
+
+function perform<A>(op: Op<A>, inputs: Tensor[], attrs: A): Tensor[] {
   const device = commonDevice(op.name, inputs);
   const views = inputs.map((x) => x.view(op.name));
   const specs = op.outputs(views, attrs);
@@ -106,9 +135,12 @@ export function applyView<A>(op: ViewOp<A>, input: Tensor, attrs: A): Tensor {
   checkRank(op.name, op.outputShape(input.shape, attrs));
   const layout = op.view(input.view(op.name), attrs);
   if (!layout) return applyView(op, apply(opNamed('contiguous'), [input], {})[0], attrs);
-  const out = input.alias(op.name, layout);
-  record(op, [input], [out], attrs);
-  return out;
+  const run = () => {
+    const out = input.alias(op.name, layout);
+    record(op, [input], [out], attrs);
+    return [out];
+  };
+  return (watcher ? watcher.op(op, [input], run) : run())[0];
 }
 
 export interface BackwardOptions {
@@ -176,8 +208,9 @@ function differentiate(
 }
 
 function vjpOf(node: Node, incoming: (Tensor | null)[]): (Tensor | null)[] {
-  if ('view' in node.op) return [node.op.vjp(incoming[0]!, node)];
-  return node.op.vjp!(incoming, node);
+  const { op } = node;
+  const run = () => ('view' in op ? [op.vjp(incoming[0]!, node)] : op.vjp!(incoming, node));
+  return watcher ? watcher.backward(node, run) : run();
 }
 
 /** The recorded calls that the roots depend on, latest first, not looking behind the tensors in `stop`. */
@@ -243,7 +276,13 @@ export function backward(root: Tensor, gradient?: Tensor, { createGraph = false 
       moveTo(leaf.grad, leaf.scope);
     }
   };
-  withRecording(createGraph, () => (createGraph ? run() : scope(run)));
+  passing(createGraph, run);
+}
+
+/** Runs a backward pass. */
+function passing<T>(createGraph: boolean, run: () => T): T {
+  const pass = () => withRecording(createGraph, () => (createGraph ? run() : scope(run)));
+  return watcher ? watcher.backward(null, pass) : pass();
 }
 
 /** The gradients of `outputs` (summed) with respect to each of `inputs`, without touching any `grad`. */
@@ -261,7 +300,7 @@ export function grad(
       return g ? (createGraph ? g : g.alias('grad')) : null;
     });
   };
-  return withRecording(createGraph, () => (createGraph ? run() : scope(run)));
+  return passing(createGraph, run);
 }
 
 /**

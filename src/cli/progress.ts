@@ -1,7 +1,7 @@
 // How training goes, on the terminal: a progress bar there, plain lines on a pipe.
 import type { WriteStream } from 'node:tty';
 import { SingleBar } from 'cli-progress';
-import type { EpochReport, StepReport } from '../train/fit.ts';
+import type { EpochReport, StepReport } from '../train/callback.ts';
 import { duration, grouped, percent, Running } from '../train/report-format.ts';
 
 /** Seconds between plain lines. */
@@ -37,7 +37,7 @@ function describer(): (report: StepReport) => Record<'loss' | 'accuracy' | 'spee
   const accuracy = new Running();
   return (report) => ({
     loss: loss.add(report.loss).toFixed(4),
-    accuracy: percent(accuracy.add(report.accuracy), 1),
+    accuracy: report.accuracy === null ? '-' : percent(accuracy.add(report.accuracy), 1),
     speed: `${grouped(report.imagesPerSecond)} images/s`,
     left: duration(report.secondsLeft),
   });
@@ -105,6 +105,6 @@ export function epochLine({ epoch, trainLoss, trainAccuracy, ...rest }: EpochRep
     validationLoss === null || validationAccuracy === null
       ? ''
       : `  validation: loss ${validationLoss.toFixed(4)}, accuracy ${percent(validationAccuracy)}`;
-  const training = `training: loss ${trainLoss.toFixed(4)}, accuracy ${percent(trainAccuracy)}`;
+  const training = `training: loss ${trainLoss.toFixed(4)}, accuracy ${percent(trainAccuracy ?? 0)}`;
   return `epoch ${epoch}/${epochs}  ${training}${validation}  in ${duration(seconds)}`;
 }

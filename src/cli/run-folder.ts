@@ -1,18 +1,12 @@
 // The folder of a training run: files appear whole or not at all, metrics line by line.
 import { closeSync, existsSync, openSync, writeSync } from 'node:fs';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { makeFolder, writeWhole } from '../io/files.node.ts';
 import { UserError } from './errors.ts';
 
 const failed = (path: string, error: unknown) =>
   new UserError(`--out: cannot write ${path} (${(error as Error).message})`);
-
-/** mkdir -p; Node's own recursive mkdir never comes back where the system says ENOENT for a folder that exists (/proc). */
-async function makeFolder(path: string): Promise<void> {
-  if (existsSync(path)) return;
-  await makeFolder(dirname(path));
-  await mkdir(path);
-}
 
 export class RunFolder {
   readonly path: string;
@@ -26,7 +20,7 @@ export class RunFolder {
   /** Makes the folder, or takes one that is there, and begins its metrics anew. Throws a UserError where it cannot be written. */
   static async at(path: string): Promise<RunFolder> {
     try {
-      await makeFolder(resolve(path));
+      await makeFolder(path);
       return new RunFolder(path, openSync(join(path, 'metrics.jsonl'), 'w'));
     } catch (error) {
       throw failed(path, error);
@@ -39,7 +33,7 @@ export class RunFolder {
     for (let n = 1; ; n++) {
       const path = n === 1 ? base : `${base}-${n}`;
       try {
-        await makeFolder(resolve('runs'));
+        await makeFolder('runs');
         await mkdir(path);
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'EEXIST' && existsSync(path)) continue;
@@ -58,23 +52,12 @@ export class RunFolder {
     }
   }
 
-  /** Writes a file beside its place, then moves it there. */
+  /** Puts a file into the folder, whole or not at all. */
   async write(name: string, content: string | Uint8Array): Promise<void> {
     const path = join(this.path, name);
-    const draft = `${path}.${process.pid}.tmp`;
-    try {
-      const file = await open(draft, 'w');
-      try {
-        await file.writeFile(content);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      await rename(draft, path);
-    } catch (error) {
-      await rm(draft, { force: true }).catch(() => {});
+    await writeWhole(path, content).catch((error) => {
       throw failed(path, error);
-    }
+    });
   }
 
   close(): void {

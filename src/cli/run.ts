@@ -7,12 +7,15 @@ import type { AdapterChoice } from '../backends/webgpu/door.ts';
 import type { ImageSet } from '../data/images.ts';
 import { loadMnist } from '../data/mnist.node.ts';
 import type { Mnist } from '../data/mnist.ts';
+import { hostTensors } from '../io/checkpoint.ts';
 import { encodeSafetensors } from '../io/safetensors.ts';
-import type { HostTensor, Module } from '../nn/module.ts';
+import type { Module } from '../nn/module.ts';
 import { Adam, type Optimizer, RMSprop, SGD } from '../optim/index.ts';
 import type { Device } from '../tensor/device.ts';
 import { manualSeed } from '../tensor/random.ts';
-import { evaluate, fit, type StepReport } from '../train/fit.ts';
+import type { StepReport } from '../train/callback.ts';
+import { evaluate } from '../train/evaluate.ts';
+import { fit } from '../train/fit.ts';
 import { referenceCnn } from '../train/models.ts';
 import { reportHtml } from '../train/report.ts';
 import { duration, grouped, percent } from '../train/report-format.ts';
@@ -101,7 +104,7 @@ async function run(given: Run): Promise<void> {
     return;
   }
 
-  const state = await hostState(model);
+  const state = await hostTensors(model.stateDict());
   const used = Object.entries({
     ...{ model: 'referenceCnn', 'batch-norm': batchNorm, dropout, dataset, limit: flags.limit ?? 'none' },
     ...{ epochs, batch, optimizer, lr, seed, steps: last.step },
@@ -134,7 +137,7 @@ async function run(given: Run): Promise<void> {
 /** Trains, with every step and epoch shown and logged. Throws a UserError where the loss is no number any more. */
 async function fitModel(model: Module, lr: number, { flags, data, folder, shown, signal }: Run) {
   const steps: StepReport[] = [];
-  const diverged = new AbortController();
+  let diverged = '';
   const began = performance.now();
   const epochs = await fit(model, {
     data: data.train,
@@ -143,22 +146,29 @@ async function fitModel(model: Module, lr: number, { flags, data, folder, shown,
     epochs: flags.epochs,
     batchSize: flags.batch,
     schedule,
-    signal: AbortSignal.any([signal, diverged.signal]),
-    onStep(report) {
-      steps.push(report);
-      folder.log({ kind: 'step', ...report });
-      shown.step(report);
-      if (!Number.isFinite(report.loss)) diverged.abort(`the loss became ${report.loss} at step ${report.step}`);
-      // Gives Ctrl-C a turn, where the device computes on this thread.
-      return new Promise((resolve) => setImmediate(resolve));
-    },
-    onEpoch(report) {
-      folder.log({ kind: 'epoch', ...report });
-      shown.say(epochLine(report, flags.epochs));
-    },
+    signal,
+    callbacks: [
+      {
+        onStep(report, training) {
+          steps.push(report);
+          folder.log({ kind: 'step', ...report });
+          shown.step(report);
+          if (!Number.isFinite(report.loss)) {
+            diverged ||= `the loss became ${report.loss} at step ${report.step}`;
+            training.stop(diverged);
+          }
+          // Gives Ctrl-C a turn, where the device computes on this thread.
+          return new Promise((resolve) => setImmediate(resolve));
+        },
+        onEpoch(report) {
+          folder.log({ kind: 'epoch', ...report });
+          shown.say(epochLine(report, flags.epochs));
+        },
+      },
+    ],
   });
   shown.stop();
-  if (diverged.signal.aborted) throw new UserError(`${diverged.signal.reason}: try a --lr below ${lr}`);
+  if (diverged) throw new UserError(`${diverged}: try a --lr below ${lr}`);
   return { steps, epochs, seconds: (performance.now() - began) / 1000 };
 }
 
@@ -177,18 +187,9 @@ function optimizerOf(name: TrainFlags['optimizer'], model: Module, lr: number): 
   return new SGD(model.parameters(), { lr, momentum: 0.9 });
 }
 
-/** The model's tensors on the host. */
-async function hostState(model: Module): Promise<Record<string, HostTensor>> {
-  const entries = Object.entries(model.stateDict());
-  const read = entries.map(
-    async ([name, tensor]) => [name, { shape: tensor.shape, data: await tensor.data() }] as const,
-  );
-  return Object.fromEntries(await Promise.all(read));
-}
-
 /** Loss and accuracy on the test images, or null where Ctrl-C came first. */
 async function testOf(model: Module, images: ImageSet, shown: Run['shown'], signal: AbortSignal) {
   shown.say(`testing on ${grouped(images.length)} images`);
   const { loss, accuracy, count } = await evaluate(model, images, { signal });
-  return count < images.length ? null : { loss, accuracy, images: count };
+  return count < images.length ? null : { loss, accuracy: accuracy!, images: count };
 }

@@ -50,14 +50,18 @@ export async function mnistTrial(
       batchSize: values.batch,
       schedule,
       signal,
-      onStep({ step, loss }) {
-        costs.push(loss);
-        // The first step alone, for it is what the others are measured by; no number at once.
-        if (step > 1 && step % every > 0 && Number.isFinite(loss)) return;
-        report({ epoch: step / perEpoch, cost: costs.reduce((a, b) => a + b) / costs.length });
-        costs = [];
-      },
-      onEpoch: ({ epoch, validationAccuracy }) => report({ epoch, score: validationAccuracy ?? Number.NaN }),
+      callbacks: [
+        {
+          onStep({ step, loss }) {
+            costs.push(loss);
+            // The first step alone, for it is what the others are measured by; no number at once.
+            if (step > 1 && step % every > 0 && Number.isFinite(loss)) return;
+            report({ epoch: step / perEpoch, cost: costs.reduce((a, b) => a + b) / costs.length });
+            costs = [];
+          },
+          onEpoch: ({ epoch, validationAccuracy }) => report({ epoch, score: validationAccuracy ?? Number.NaN }),
+        },
+      ],
     });
     return { score: epochs.at(-1)?.validationAccuracy ?? Number.NaN, state: await snapshot(model) };
   } finally {

@@ -1,4 +1,5 @@
 // compile: traces a function once for each kind of arguments, and replays what it did.
+import { watching } from '../autograd/tape.ts';
 import { tracing } from '../tensor/live.ts';
 import { Explanation } from './explain.ts';
 import { deviceOf, Trace } from './trace.ts';
@@ -86,7 +87,7 @@ export function compile<A extends unknown[], R>(
   }
 
   const compiled = (...args: A): R => {
-    if (tracing()) return fn(...args);
+    if (tracing() || watching()) return fn(...args);
     const inputs = tensorsIn(args);
     inputs.find((x) => x.released)?.view('compile'); // throws, before anything is counted
     const found = find(args);

@@ -1,16 +1,25 @@
-// Files that appear whole or not at all, and folders that are made with their parents (Node only).
+// Files in Node, through the import `#files`: written whole or not at all.
 import { existsSync } from 'node:fs';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+
+export { join };
 
 /** mkdir -p; Node's own recursive mkdir never comes back where the system says ENOENT for a folder that exists (/proc). */
 export async function makeFolder(path: string): Promise<void> {
-  if (existsSync(path)) return;
-  await makeFolder(dirname(resolve(path)));
-  await mkdir(path);
+  const whole = resolve(path);
+  if (existsSync(whole)) return;
+  await makeFolder(dirname(whole));
+  await mkdir(whole);
 }
 
-/** Writes a file beside its place, then moves it there. */
+/** The bytes of a file. */
+export const readBytes = async (path: string): Promise<Uint8Array> => readFile(path);
+
+/**
+ * Puts a file in its place whole or not at all: it is written beside it and flushed, then moved there, and the folder is
+ * flushed. A full disk or a killed process leaves what was there before.
+ */
 export async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
   const draft = `${path}.${process.pid}.tmp`;
   try {
@@ -26,4 +35,12 @@ export async function writeWhole(path: string, content: string | Uint8Array): Pr
     await rm(draft, { force: true }).catch(() => {});
     throw error;
   }
+  await flushFolder(dirname(path));
+}
+
+/** Makes a rename in a folder last. Not every system can open folders: there the rename lasts as it does. */
+async function flushFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r').catch(() => null);
+  await folder?.sync().catch(() => {});
+  await folder?.close();
 }

@@ -38,21 +38,38 @@ export function encodeSafetensors(
   return out;
 }
 
-/** The tensors of a safetensors file. Throws an Error that says what is wrong with a file that is not one. */
-export function decodeSafetensors(bytes: Uint8Array): Record<string, HostTensor> {
-  const wrong = (why: string) => new Error(`safetensors: ${why}`);
+interface Entry {
+  dtype: string;
+  shape: number[];
+  data_offsets: [number, number];
+}
+
+const wrong = (why: string) => new Error(`safetensors: ${why}`);
+
+/** The header, and how many bytes it has with the length before it. */
+function headerOf(bytes: Uint8Array): { header: Record<string, Entry>; start: number } {
   if (bytes.length < 8) throw wrong(`expected at least 8 bytes, got ${bytes.length}`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = Number(view.getBigUint64(0, true));
   if (length > bytes.length - 8) throw wrong(`header of ${length} bytes in a file of ${bytes.length}`);
-  let header: Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>;
   try {
-    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(8, 8 + length)));
+    const header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(8, 8 + length)));
+    return { header, start: 8 + length };
   } catch {
     throw wrong('the header is not JSON');
   }
+}
+
+/** The metadata of a safetensors file. */
+export function safetensorsMetadata(bytes: Uint8Array): Record<string, string> {
+  return (headerOf(bytes).header.__metadata__ ?? {}) as unknown as Record<string, string>;
+}
+
+/** The tensors of a safetensors file. Throws an Error that says what is wrong with a file that is not one. */
+export function decodeSafetensors(bytes: Uint8Array): Record<string, HostTensor> {
+  const { header, start } = headerOf(bytes);
   // A Uint8Array even of a Node Buffer, whose slice() would share the memory of the whole file.
-  const body = new Uint8Array(bytes.buffer, bytes.byteOffset + 8 + length, bytes.length - 8 - length);
+  const body = new Uint8Array(bytes.buffer, bytes.byteOffset + start, bytes.length - start);
   const tensors: Record<string, HostTensor> = {};
   for (const [name, entry] of Object.entries(header)) {
     if (name === '__metadata__') continue;

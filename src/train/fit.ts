@@ -1,212 +1,278 @@
 // fit: the training loop, the same in Node and in a page. Losses are read a few steps late, so that reading never waits.
-import { backward, noGrad } from '../autograd/tape.ts';
-import type { Batch, ImageSet } from '../data/images.ts';
+import { readBytes } from '#files';
 import type { Module } from '../nn/module.ts';
 import { crossEntropy } from '../ops/index.ts';
 import type { Optimizer } from '../optim/index.ts';
-import { tensor } from '../tensor/creation.ts';
-import { shuffled } from '../tensor/random.ts';
-import { scope } from '../tensor/scope.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import { nextStream, randomState, type Stream, setRandomState, shuffled } from '../tensor/random.ts';
+import { checkExamples, checkLabels, type Data, type Examples, type Task, taskOf } from './batch.ts';
+import type { Callback, EpochReport, Training, TrainingState } from './callback.ts';
+import { Checkpoints, decodeCheckpoint, restore } from './checkpoint.ts';
+import { Evaluator } from './evaluate.ts';
+import { checkOptions, type FitOptions } from './fit-options.ts';
+import { scheduleOf } from './schedule.ts';
+import { type Stepped, Stepper } from './step.ts';
 
 /** Steps that the host may run ahead of the device. */
 const AHEAD = 2;
-const EVALUATION_BATCH = 500;
-
-/** What is known after a step. */
-export interface StepReport {
-  /** Steps done so far, and steps in all. */
-  step: number;
-  steps: number;
-  /** Epochs begun, from 1. */
-  epoch: number;
-  loss: number;
-  /** Share of the batch that was classified right. */
-  accuracy: number;
-  lr: number;
-  imagesPerSecond: number;
-  /** Seconds until the last step, at the present rate. */
-  secondsLeft: number;
-}
-
-/** What is known after an epoch. */
-export interface EpochReport {
-  epoch: number;
-  /** Means over the epoch's batches. */
-  trainLoss: number;
-  trainAccuracy: number;
-  validationLoss: number | null;
-  validationAccuracy: number | null;
-  seconds: number;
-}
-
-export interface FitOptions {
-  data: ImageSet;
-  validation?: ImageSet;
-  optimizer: Optimizer;
-  epochs?: number;
-  batchSize?: number;
-  /** Factor on the optimizer's learning rate, from the share of all steps done. Default: none. */
-  schedule?: (progress: number) => number;
-  /** Called after each step, in order; training waits for a promise, which is how to pause it. */
-  onStep?: (report: StepReport) => void | Promise<void>;
-  onEpoch?: (report: EpochReport) => void | Promise<void>;
-  /** Stops after the step at hand; what was trained stays. */
-  signal?: AbortSignal;
-}
-
-interface Counted {
-  loss: number;
-  correct: number;
-  count: number;
-}
-
-/** Trains a classifier of images with cross entropy. Returns the epochs that were finished. */
-export async function fit(model: Module, options: FitOptions): Promise<EpochReport[]> {
-  const { data, validation, optimizer, epochs = 1, batchSize = 64, schedule, onStep, onEpoch, signal } = options;
-  if (!Number.isInteger(batchSize) || batchSize < 1)
-    throw new RangeError(`fit: expected a batch size of at least 1, got ${batchSize}`);
-  if (data.length === 0) throw new RangeError('fit: expected at least one training image, got none');
-  const perEpoch = Math.ceil(data.length / batchSize);
-  const steps = perEpoch * epochs;
-  const baseLr = optimizer.lr;
-  const history: EpochReport[] = [];
-  const began = performance.now();
-  let paused = 0;
-  let images = 0;
-  let step = 0;
-  try {
-    for (let epoch = 1; epoch <= epochs && !signal?.aborted; epoch++) {
-      const start = performance.now();
-      const order = shuffled(data.length);
-      const totals: Counted = { loss: 0, correct: 0, count: 0 };
-      const running: Promise<Counted & { lr: number }>[] = [];
-      const report = async () => {
-        const { loss, correct, count, lr } = (await running.shift())!;
-        totals.loss += loss * count;
-        totals.correct += correct;
-        totals.count += count;
-        images += count;
-        step++;
-        const seconds = (performance.now() - began - paused) / 1000;
-        const before = performance.now();
-        await onStep?.({
-          step,
-          steps,
-          epoch,
-          loss,
-          lr,
-          accuracy: correct / count,
-          imagesPerSecond: images / seconds,
-          secondsLeft: (seconds / step) * (steps - step),
-        });
-        paused += performance.now() - before;
-      };
-      model.train();
-      for (let at = 0; at < data.length && !signal?.aborted; at += batchSize) {
-        const batch = data.batch(order.subarray(at, at + batchSize));
-        const progress = (step + running.length) / steps;
-        optimizer.lr = baseLr * (schedule?.(progress) ?? 1);
-        const { lr } = optimizer;
-        const counted = trainStep(model, optimizer, batch).then((result) => ({ ...result, lr }));
-        counted.catch(() => {}); // whoever awaits it hears of it; after a failure nobody awaits the rest
-        running.push(counted);
-        if (running.length > AHEAD) await report();
-      }
-      while (running.length > 0) await report();
-      if (totals.count < data.length) break;
-      const before = performance.now();
-      const tried = validation?.length ? await evaluate(model, validation, { signal }) : null;
-      const held = tried && tried.count === validation!.length ? tried : null;
-      paused += performance.now() - before;
-      const result: EpochReport = {
-        epoch,
-        trainLoss: totals.loss / totals.count,
-        trainAccuracy: totals.correct / totals.count,
-        validationLoss: held?.loss ?? null,
-        validationAccuracy: held?.accuracy ?? null,
-        seconds: (performance.now() - start) / 1000,
-      };
-      history.push(result);
-      await onEpoch?.(result);
-    }
-  } finally {
-    optimizer.lr = baseLr;
-  }
-  return history;
-}
-
-/** One step of training. The work is queued at once; the promise waits for the loss. */
-function trainStep(model: Module, optimizer: Optimizer, batch: Batch): Promise<Counted> {
-  const results = scope(() => {
-    const { x, y } = upload(batch);
-    const logits = model.call(x);
-    const loss = crossEntropy(logits, y);
-    optimizer.zeroGrad();
-    backward(loss);
-    optimizer.step();
-    return { loss, logits };
-  });
-  return count(results.loss, results.logits, batch.y);
-}
-
-const upload = ({ x, y, shape }: Batch) => ({ x: tensor(x, { shape }), y: tensor(y) });
-
-/** Reads loss and logits, and releases them. */
-async function count(loss: Tensor, logits: Tensor, labels: Int32Array): Promise<Counted> {
-  const reads = Promise.all([loss.item(), predictions(logits)]);
-  loss.dispose();
-  logits.dispose();
-  const [value, predicted] = await reads;
-  const correct = predicted.filter((label, i) => label === labels[i]).length;
-  return { loss: value, correct, count: labels.length };
-}
-
-/** The class with the largest logit for each row of [N, C]. */
-export async function predictions(logits: Tensor): Promise<number[]> {
-  const [rows, classes] = logits.shape;
-  const values = await logits.data();
-  return Array.from({ length: rows }, (_, i) => {
-    let best = 0;
-    for (let j = 1; j < classes; j++) if (values[i * classes + j] > values[i * classes + best]) best = j;
-    return best;
-  });
-}
 
 /**
- * Mean loss and accuracy over a set of images, in evaluation mode; the model's mode is put back. A signal ends it after
- * the batch at hand, and the means are then over the images so far, of which `count` tells.
+ * Trains a model. Returns the epochs that were finished, those before a resumed checkpoint included. Throws, before
+ * anything is trained, where options, data, model, loss and checkpoint do not go together.
  */
-export async function evaluate(
-  model: Module,
-  data: ImageSet,
-  { batchSize = EVALUATION_BATCH, signal }: { batchSize?: number; signal?: AbortSignal } = {},
-): Promise<{ loss: number; accuracy: number; count: number }> {
-  const { training } = model;
-  model.eval();
-  const totals: Counted = { loss: 0, correct: 0, count: 0 };
+export async function fit(model: Module, options: FitOptions): Promise<EpochReport[]> {
+  const run = await Run.of(model, options);
   try {
-    for (let at = 0; at < data.length && !signal?.aborted; at += batchSize) {
-      const indices = Array.from({ length: Math.min(batchSize, data.length - at) }, (_, i) => at + i);
-      const batch = data.batch(indices);
-      const results = noGrad(() =>
-        scope(() => {
-          const { x, y } = upload(batch);
-          const logits = model.call(x);
-          return { loss: crossEntropy(logits, y), logits };
-        }),
-      );
-      const { loss, correct, count: n } = await count(results.loss, results.logits, batch.y);
-      totals.loss += loss * n;
-      totals.correct += correct;
-      totals.count += n;
-      await turn();
-    }
+    return await run.train();
   } finally {
-    model.train(training);
+    run.dispose();
   }
-  return { loss: totals.loss / totals.count, accuracy: totals.correct / totals.count, count: totals.count };
 }
 
-/** Gives the event loop a turn: on the CPU device nothing else does, and Ctrl-C or a button would wait. */
-const turn = () => new Promise<void>((resolve) => setTimeout(resolve));
+class Run implements Training {
+  readonly model: Module;
+  readonly optimizer: Optimizer;
+  readonly callbacks: readonly Callback[];
+  readonly stepsPerEpoch: number;
+  readonly steps: number;
+  step = 0;
+  epoch = 0;
+  stopped: string | null = null;
+
+  private readonly data: Data;
+  private readonly options: Required<Pick<FitOptions, 'epochs' | 'batchSize' | 'accumulate' | 'shuffle'>> & FitOptions;
+  private readonly task: Task;
+  private readonly stepper: Stepper;
+  private readonly evaluator: Evaluator;
+  private readonly schedule: ReturnType<typeof scheduleOf>;
+  private readonly checkpoints: Checkpoints | null;
+  private readonly running: Promise<Stepped & { lr: number }>[] = [];
+  private order: Stream | null = null;
+  private position = 0;
+  private totals = { loss: 0, correct: 0, count: 0 };
+  private history: EpochReport[] = [];
+  /** Steps and examples that were reported here, and milliseconds that did not belong to them. */
+  private reported = 0;
+  private here = { steps: 0, examples: 0, began: 0, paused: 0 };
+
+  private constructor(model: Module, options: FitOptions, task: Task) {
+    const {
+      data,
+      optimizer,
+      callbacks = [],
+      loss = crossEntropy,
+      checkpoint,
+      compile = true,
+      anomaly = false,
+    } = options;
+    const { epochs = 1, batchSize = 64, accumulate = 1, shuffle = true } = options;
+    this.model = model;
+    this.optimizer = optimizer;
+    this.data = data;
+    this.task = task;
+    this.options = { ...options, epochs, batchSize, accumulate, shuffle };
+    this.checkpoints = checkpoint ? new Checkpoints(checkpoint) : null;
+    this.callbacks = [...callbacks, ...(this.checkpoints ? [this.checkpoints] : [])];
+    this.stepsPerEpoch = Math.ceil(data.length / (batchSize * accumulate));
+    this.steps = this.stepsPerEpoch * epochs;
+    this.schedule = scheduleOf(options.schedule, optimizer, options.scheduleBy);
+    const probes = callbacks.flatMap(({ probe }) => probe ?? []);
+    const { device } = task;
+    this.stepper = new Stepper({ ...options, model, loss, device, probes, anomaly, compiled: compile && !anomaly });
+    this.evaluator = new Evaluator(model, { loss, compiled: compile });
+  }
+
+  /** A run that is ready to begin: its options and data are checked, and its checkpoint is loaded. */
+  static async of(model: Module, options: FitOptions): Promise<Run> {
+    checkOptions(model, options);
+    const { data, validation, batchSize = 64, loss = crossEntropy, ignoreIndex, augment, resume } = options;
+    const first = Array.from({ length: Math.min(batchSize, data.length) }, (_, i) => i);
+    const random = randomState();
+    const examples = await data.batch(first);
+    setRandomState(random);
+    model.train();
+    const task = taskOf('fit', model, examples, { loss, ignoreIndex, augment });
+    checkExamples('fit', examples, first, { ...task, data });
+    for (const set of [data, validation]) if (set?.labels) checkLabels('fit', set.labels, { ...task, data: set });
+    const saved = resume === undefined ? null : typeof resume === 'string' ? await readBytes(resume) : resume;
+    const run = new Run(model, options, task);
+    if (saved) await run.resume(saved);
+    return run;
+  }
+
+  stop(reason: string): void {
+    this.stopped ??= reason;
+  }
+
+  async state(): Promise<TrainingState> {
+    const { step, epoch, position, order, data, options, schedule } = this;
+    const state = {
+      ...{ step, epoch, position, examples: data.length, batchSize: options.batchSize, accumulate: options.accumulate },
+      ...{ order, random: randomState(), ...schedule.state(), history: [...this.history] },
+    };
+    const [totals, running] = [{ ...this.totals }, [...this.running]];
+    for (const stepped of running) addTo(totals, await stepped);
+    return { ...state, totals };
+  }
+
+  private async resume(bytes: Uint8Array): Promise<void> {
+    const saved = decodeCheckpoint(bytes);
+    const { step, epoch, position, order, totals, history, random, ...state } = saved.training;
+    const { batchSize, accumulate } = this.options;
+    for (const [name, mine] of Object.entries({ examples: this.data.length, batchSize, accumulate })) {
+      const its = state[name as 'examples' | 'batchSize' | 'accumulate'];
+      if (its !== mine) throw new RangeError(`resume: the checkpoint was made with ${name} ${its}, got ${mine}`);
+    }
+    await restore(this, saved);
+    this.schedule.load(state);
+    setRandomState(random);
+    Object.assign(this, { step, epoch, position, order, totals, history, reported: step });
+  }
+
+  async train(): Promise<EpochReport[]> {
+    const { epochs } = this.options;
+    await this.tell((callback) => callback.onBegin?.(this));
+    this.here.began = performance.now();
+    try {
+      while (!this.ended && (this.epoch < epochs || this.unfinished)) {
+        if (!(await this.trainEpoch())) break;
+      }
+      await this.tell((callback) => callback.onEnd?.(this));
+    } finally {
+      this.schedule.end();
+    }
+    return this.history;
+  }
+
+  dispose(): void {
+    this.stepper.dispose();
+    this.evaluator.dispose();
+  }
+
+  private get ended(): boolean {
+    return this.stopped !== null || this.options.signal?.aborted === true;
+  }
+
+  /** Whether the epoch that was begun is not reported yet. */
+  private get unfinished(): boolean {
+    return this.epoch > this.history.length;
+  }
+
+  /** Trains to the end of an epoch, a new one or one that a checkpoint stands in. False where it was cut off. */
+  private async trainEpoch(): Promise<boolean> {
+    const start = performance.now();
+    const { data, options, model } = this;
+    if (!this.unfinished) {
+      this.epoch++;
+      this.position = 0;
+      this.totals = { loss: 0, correct: 0, count: 0 };
+      this.order = options.shuffle ? nextStream() : null;
+    }
+    const order = this.order
+      ? shuffled(data.length, this.order)
+      : Uint32Array.from({ length: data.length }, (_, i) => i);
+    model.train();
+    while (this.position < data.length && !this.ended) {
+      const { batches, position } = await this.batchesFrom(order);
+      await this.takeStep(batches, position);
+      if (this.running.length > AHEAD) await this.report();
+      if (this.checkpoints?.due(this.step)) {
+        while (this.running.length > 0) await this.report();
+        await this.checkpoints.save(this);
+      }
+    }
+    while (this.running.length > 0) await this.report();
+    if (this.position < data.length) return false;
+    const validated = await this.validate();
+    // Cut off: validation is made up for by whoever resumes.
+    if (!validated) return false;
+    const { loss, correct, count } = this.totals;
+    const classifies = this.task.classes !== null;
+    const result: EpochReport = {
+      epoch: this.epoch,
+      trainLoss: loss / count,
+      trainAccuracy: classifies ? correct / count : null,
+      ...validated,
+      seconds: (performance.now() - start) / 1000,
+    };
+    this.history.push(result);
+    this.schedule.epochEnds(result.validationLoss ?? result.trainLoss, this.epoch / options.epochs);
+    await this.tell((callback) => callback.onEpoch?.(result, this));
+    return true;
+  }
+
+  /** The batches of the next step, and the position behind them. */
+  private async batchesFrom(order: Uint32Array): Promise<{ batches: Examples[]; position: number }> {
+    const { data, options, task } = this;
+    const batches: Examples[] = [];
+    let { position } = this;
+    while (batches.length < options.accumulate && position < data.length) {
+      const indices = order.subarray(position, position + options.batchSize);
+      const examples = data.batch(indices);
+      // Without a turn of other work in between, where the data needs none.
+      const batch = examples instanceof Promise ? await examples : examples;
+      checkExamples('fit', batch, indices, { ...task, data });
+      batches.push(batch);
+      position += indices.length;
+    }
+    return { batches, position };
+  }
+
+  /** Queues a step. */
+  private async takeStep(batches: Examples[], position: number): Promise<void> {
+    this.schedule.stepBegins(this.step / this.steps);
+    const { lr } = this.optimizer;
+    this.step++;
+    this.position = position;
+    const stepped = this.stepper.run(batches, this.step).then((result) => ({ ...result, lr }));
+    this.schedule.stepEnds();
+    stepped.catch(() => {}); // whoever awaits it hears of it; after a failure nobody awaits the rest
+    this.running.push(stepped);
+    // In anomaly mode a step is over when all of it was read.
+    if (this.options.anomaly) await stepped;
+  }
+
+  /** Waits for the oldest step that was not reported, and reports it. */
+  private async report(): Promise<void> {
+    const { loss, correct, count, lr, tell } = await this.running.shift()!;
+    addTo(this.totals, { loss, correct, count });
+    tell();
+    this.reported++;
+    this.here.steps++;
+    this.here.examples += count;
+    const seconds = (performance.now() - this.here.began - this.here.paused) / 1000;
+    const report = {
+      ...{ step: this.reported, steps: this.steps, epoch: this.epoch, loss, lr },
+      accuracy: this.task.classes === null ? null : correct / count,
+      imagesPerSecond: this.here.examples / seconds,
+      secondsLeft: (seconds / this.here.steps) * (this.steps - this.reported),
+    };
+    await this.aside(() => this.tell((callback) => callback.onStep?.(report, this)));
+  }
+
+  /** The mean loss and accuracy of validation, null where there is none; null instead of both where it was cut off. */
+  private async validate(): Promise<Pick<EpochReport, 'validationLoss' | 'validationAccuracy'> | null> {
+    const { validation, signal } = this.options;
+    if (!validation?.length) return { validationLoss: null, validationAccuracy: null };
+    const { loss, accuracy, count } = await this.aside(() => this.evaluator.run(validation, { signal }));
+    return count < validation.length ? null : { validationLoss: loss, validationAccuracy: accuracy };
+  }
+
+  /** Tells all callbacks something, one after the other. */
+  private async tell(of: (callback: Callback) => void | Promise<void>): Promise<void> {
+    for (const callback of this.callbacks) await of(callback);
+  }
+
+  /** Does something whose time is not training's. */
+  private async aside<T>(work: () => Promise<T>): Promise<T> {
+    const before = performance.now();
+    const result = await work();
+    this.here.paused += performance.now() - before;
+    return result;
+  }
+}
+
+function addTo(totals: TrainingState['totals'], { loss, correct, count }: TrainingState['totals']): void {
+  totals.loss += loss * count;
+  totals.correct += correct;
+  totals.count += count;
+}

@@ -1,6 +1,6 @@
 // The report of a training run: one HTML page without outside references, from numbers alone.
 import type { HostTensor } from '../nn/module.ts';
-import type { EpochReport, StepReport } from './fit.ts';
+import type { EpochReport, StepReport } from './callback.ts';
 import { type Axis, chart, escapeHtml, logTicks, type Point, roundTicks } from './report-chart.ts';
 import { duration, grouped, percent, Running } from './report-format.ts';
 import { script, style } from './report-page.ts';
@@ -118,9 +118,9 @@ function lossChart({ steps, epochs, stepsPerEpoch }: Report): string {
 }
 
 function accuracyChart({ steps, epochs, stepsPerEpoch }: Report): string {
-  const percents = running(steps, ({ accuracy }) => 100 * accuracy);
+  const percents = running(steps, ({ accuracy }) => 100 * accuracy!);
   const trend = percents.map((accuracy, i): Point => [steps[i].step / stepsPerEpoch, accuracy]);
-  const trained = epochs.map(({ epoch, trainAccuracy }): Point => [epoch, 100 * trainAccuracy]);
+  const trained = epochs.map(({ epoch, trainAccuracy }): Point => [epoch, 100 * trainAccuracy!]);
   const held = epochs.flatMap(({ epoch, validationAccuracy }): Point[] =>
     validationAccuracy === null ? [] : [[epoch, 100 * validationAccuracy]],
   );
@@ -196,7 +196,7 @@ function epochPanel(epochs: EpochReport[]): string {
     const cells = [
       String(e.epoch),
       loss(e.trainLoss),
-      percent(e.trainAccuracy),
+      percent(e.trainAccuracy!),
       optional(e.validationLoss, loss),
       optional(e.validationAccuracy, percent),
       duration(e.seconds),

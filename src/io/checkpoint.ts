@@ -1,0 +1,43 @@
+// The file of a checkpoint: tensors by group in the safetensors format, and values as JSON in its metadata.
+import type { HostTensor } from '../nn/module.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { decodeSafetensors, encodeSafetensors, safetensorsMetadata } from './safetensors.ts';
+
+/** The key of the metadata, and the version of what it holds. */
+const KEY = 'downhill.checkpoint';
+const VERSION = 1;
+
+/** Tensors by group and name. Groups have no dot in their names. */
+export type TensorGroups = Record<string, Record<string, HostTensor>>;
+
+/** The bytes of a file with these tensors, named `group.name`, and values of plain JSON. */
+export function packCheckpoint(groups: TensorGroups, values: object): Uint8Array {
+  const tensors = Object.entries(groups).flatMap(([group, members]) =>
+    Object.entries(members).map(([name, tensor]) => [`${group}.${name}`, tensor]),
+  );
+  return encodeSafetensors(Object.fromEntries(tensors), { [KEY]: JSON.stringify({ version: VERSION, ...values }) });
+}
+
+/** What packCheckpoint packed. Throws an Error that says what is wrong with bytes that are no whole checkpoint. */
+export function unpackCheckpoint(bytes: Uint8Array): { groups: TensorGroups; values: unknown } {
+  const text = safetensorsMetadata(bytes)[KEY];
+  if (text === undefined) throw new Error('checkpoint: expected a checkpoint of fit, got tensors without its state');
+  const { version, ...values } = JSON.parse(text);
+  if (version !== VERSION) throw new Error(`checkpoint: expected version ${VERSION}, got ${version}`);
+  const groups: TensorGroups = {};
+  for (const [key, tensor] of Object.entries(decodeSafetensors(bytes))) {
+    const dot = key.indexOf('.');
+    const group = key.slice(0, dot);
+    groups[group] ??= {};
+    groups[group][key.slice(dot + 1)] = tensor;
+  }
+  return { groups, values };
+}
+
+/** Reads tensors. All reads are queued at once, so that later changes do not show. */
+export async function hostTensors(tensors: Record<string, Tensor>): Promise<Record<string, HostTensor>> {
+  const reads = Object.entries(tensors).map(
+    async ([name, tensor]) => [name, { shape: tensor.shape, data: await tensor.data() }] as const,
+  );
+  return Object.fromEntries(await Promise.all(reads));
+}

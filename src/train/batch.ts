@@ -1,0 +1,164 @@
+// Batches on their way to the device, and what is checked of data before training starts.
+import { noGrad } from '../autograd/tape.ts';
+import { dryRun } from '../compile/dry-run.ts';
+import type { Module } from '../nn/module.ts';
+import { IGNORE } from '../ops/labels.ts';
+import { tensor } from '../tensor/creation.ts';
+import { type Device, defaultDevice } from '../tensor/device.ts';
+import type { DType, HostArray } from '../tensor/dtype.ts';
+import { CompileError, IndexError, ShapeError } from '../tensor/errors.ts';
+import { randomState, setRandomState } from '../tensor/random.ts';
+import { scope } from '../tensor/scope.ts';
+import { format, type Shape } from '../tensor/shape.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+
+/** Examples on the host. */
+export interface Examples {
+  /** Inputs, whose shape is `shape`: [n, ...]. An Int32Array becomes int32, all else float32. */
+  x: HostArray;
+  shape: Shape;
+  /** Targets: class indices as an Int32Array, or floats. */
+  y: HostArray;
+  /** The shape of the targets. Default: [n], or [n, k] where there are k for each example. */
+  yShape?: Shape;
+}
+
+/** What fit trains on: any number of examples that are had by their indices. */
+export interface Data {
+  readonly length: number;
+  batch(indices: ArrayLike<number>): Examples | Promise<Examples>;
+  /** Class indices of all examples, where they are known without their inputs: they are then checked before training. */
+  readonly labels?: ArrayLike<number>;
+  /** Where an example came from, for messages. */
+  where?(index: number): string;
+}
+
+/** A mean over a batch, as one number. */
+export type Loss = (output: Tensor, target: Tensor) => Tensor;
+
+export interface Pair {
+  x: Tensor;
+  y: Tensor;
+}
+
+/** The device that a model is on. */
+export function deviceOf(model: Module): Device {
+  for (const [, { device }] of model.namedTensors()) return device;
+  return defaultDevice();
+}
+
+export const rowsOf = ({ shape }: Examples): number => shape[0];
+
+function yShapeOf({ y, shape: [n], yShape }: Examples): Shape {
+  if (yShape) return yShape;
+  return y.length === n ? [n] : [n, y.length / n];
+}
+
+export const upload = (examples: Examples, device: Device): Pair => ({
+  x: tensor(examples.x, { shape: examples.shape, device }),
+  y: tensor(examples.y, { shape: yShapeOf(examples), device }),
+});
+
+/** Whether these are scores of classes [N, C] and class indices [N], so that there is such a thing as accuracy. */
+export const isClassification = (output: Tensor, target: Tensor): boolean =>
+  output.rank === 2 && target.rank === 1 && target.dtype === 'int32' && target.shape[0] === output.shape[0];
+
+interface TaskOptions {
+  loss: Loss;
+  ignoreIndex?: number;
+  augment?: (x: Tensor) => Tensor;
+}
+
+/** What a task is, found without computing. */
+export interface Task {
+  device: Device;
+  /** Classes that the model tells apart; null where the targets are no class indices. */
+  classes: number | null;
+  /** The label of examples that the loss leaves out. */
+  ignoreIndex: number;
+}
+
+/**
+ * Finds out what a model makes of a batch, without computing it where it can be traced. Throws what its ops throw of shapes, and a ShapeError
+ * where the loss is not one number.
+ */
+export function taskOf(
+  op: string,
+  model: Module,
+  examples: Examples,
+  { loss, ignoreIndex = IGNORE, augment }: TaskOptions,
+): Task {
+  const device = deviceOf(model);
+  const specs = [
+    { shape: examples.shape, dtype: dtypeOf(examples.x) },
+    { shape: yShapeOf(examples), dtype: dtypeOf(examples.y) },
+  ];
+  const classesOf = (x: Tensor, y: Tensor): number | null => {
+    const output = model.call(augment ? augment(x) : x);
+    const { shape } = loss(output, y);
+    if (shape.some((size) => size !== 1)) {
+      throw new ShapeError(`${op}: expected the loss to be one number, got ${format(shape)}; reduce it to a mean`);
+    }
+    return isClassification(output, y) ? output.shape[1] : null;
+  };
+  try {
+    return { device, classes: dryRun(device, specs, classesOf), ignoreIndex };
+  } catch (error) {
+    if (!(error instanceof CompileError)) throw error;
+    // What cannot be traced is computed, as if for evaluation.
+    const { training } = model;
+    const random = randomState();
+    model.eval();
+    try {
+      const classes = noGrad(() => scope(() => classesOf(...pairOf(upload(examples, device)))));
+      return { device, classes, ignoreIndex };
+    } finally {
+      model.train(training);
+      setRandomState(random);
+    }
+  }
+}
+
+const pairOf = ({ x, y }: Pair): [Tensor, Tensor] => [x, y];
+
+const dtypeOf = (values: HostArray): DType => (values instanceof Int32Array ? 'int32' : 'float32');
+
+/** Throws an IndexError for the first label that is no class. `indices` are those of their examples. */
+export function checkLabels(
+  op: string,
+  labels: ArrayLike<number>,
+  { data, classes, ignoreIndex }: Task & { data: Data },
+  indices?: ArrayLike<number>,
+): void {
+  if (classes === null) return;
+  for (let i = 0; i < labels.length; i++) {
+    if ((labels[i] >= 0 && labels[i] < classes) || labels[i] === ignoreIndex) continue;
+    const index = indices ? indices[i] : i;
+    const where = data.where?.(index) ?? `example ${index}`;
+    throw new IndexError(`${op}: label ${labels[i]} of ${where} is out of range for the model's ${classes} classes`);
+  }
+}
+
+/** Throws where a batch is not what was asked for, or holds labels that are no classes. */
+export function checkExamples(
+  op: string,
+  examples: Examples,
+  indices: ArrayLike<number>,
+  task: Task & { data: Data },
+): void {
+  if (rowsOf(examples) !== indices.length) {
+    throw new ShapeError(
+      `${op}: asked the data for ${indices.length} examples, got a batch of shape ${format(examples.shape)}`,
+    );
+  }
+  checkLabels(op, examples.y, task, indices);
+}
+
+/** Throws a RangeError unless a setting is a whole number of at least 1. */
+export function checkWhole(op: string, settings: Record<string, number>): void {
+  for (const [name, value] of Object.entries(settings)) {
+    if (!Number.isInteger(value) || value < 1) {
+      throw new RangeError(`${op}: expected ${name} to be a whole number of at least 1, got ${value}`);
+    }
+  }
+}

@@ -1,0 +1,61 @@
+// What fit is told, and which of it is refused before anything is done.
+import type { Module } from '../nn/module.ts';
+import type { Optimizer } from '../optim/index.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { checkWhole, type Data, type Loss } from './batch.ts';
+import type { Callback } from './callback.ts';
+import type { CheckpointOptions } from './checkpoint.ts';
+import type { Schedule } from './schedule.ts';
+
+export interface FitOptions {
+  data: Data;
+  /** Examples that are not trained on: tried after every epoch. */
+  validation?: Data;
+  /** A mean over a batch. Default: cross entropy. Accuracy is counted where the targets are class indices. */
+  loss?: Loss;
+  /** Over parameters of the model. */
+  optimizer: Optimizer;
+  /** Default 1. */
+  epochs?: number;
+  /** Examples in a batch. The last batch of an epoch may be smaller. Default 64. */
+  batchSize?: number;
+  /** Batches in a step: their gradients are averaged, as if they were one. Default 1. */
+  accumulate?: number;
+  /** Changes the inputs of every training batch on the device, such as by turning pictures round at random. */
+  augment?: (x: Tensor) => Tensor;
+  /** Whether each epoch has its own order. Default true. */
+  shuffle?: boolean;
+  /** A factor on the learning rate, from the share of training that is done; or a scheduler. Default: none. */
+  schedule?: Schedule;
+  /** When the schedule moves on. Default: a function by step, a scheduler by epoch. */
+  scheduleBy?: 'epoch' | 'step';
+  /** Limits of the gradients' values, and then of their norm. */
+  clipGradValue?: number;
+  clipGradNorm?: number;
+  /** Labels that the loss leaves out. Default -100. */
+  ignoreIndex?: number;
+  callbacks?: Callback[];
+  /** Where and when checkpoints are written, in Node. In a page, encodeCheckpoint() in a callback has their bytes. */
+  checkpoint?: CheckpointOptions;
+  /** Goes on from a checkpoint, as if there had been no end: its bytes, or its path in Node. */
+  resume?: Uint8Array | string;
+  /** Stops after the step at hand; what was trained stays. */
+  signal?: AbortSignal;
+  /** Whether steps and evaluation are compiled. Default true. */
+  compile?: boolean;
+  /** Throws an AnomalyError for the first NaN or infinity, and tells what made it. Slow. Default false. */
+  anomaly?: boolean;
+}
+
+/** Throws a RangeError for what no run can be made of. */
+export function checkOptions(model: Module, { data, optimizer, ...options }: FitOptions): void {
+  const { epochs = 1, batchSize = 64, accumulate = 1, checkpoint, callbacks = [] } = options;
+  checkWhole('fit', { batchSize, epochs, accumulate });
+  if (checkpoint?.every !== undefined) checkWhole('fit', { 'checkpoint.every': checkpoint.every });
+  for (const { probe } of callbacks) if (probe) checkWhole('fit', { "a probe's interval": probe.interval });
+  if (data.length === 0) throw new RangeError('fit: expected at least one training example, got none');
+  const own = new Set(model.parameters());
+  if (!optimizer.parameters.some((parameter) => own.has(parameter))) {
+    throw new RangeError("fit: expected an optimizer over the model's parameters, got one that has none of them");
+  }
+}

@@ -1,0 +1,30 @@
+// What the sanity checks found, and the report in lines of text.
+
+/** One check. */
+export interface SanityCheck {
+  name: string;
+  passed: boolean;
+  expected: string;
+  actual: string;
+  /** What is probably wrong, where it failed. */
+  advice: string | null;
+}
+
+export interface SanityReport {
+  passed: boolean;
+  checks: SanityCheck[];
+  toString(): string;
+}
+
+export function sanityReport(checks: SanityCheck[]): SanityReport {
+  const good = checks.filter(({ passed }) => passed).length;
+  const lines = checks.flatMap(({ name, passed, expected, actual, advice }) => [
+    `  ${passed ? 'ok    ' : 'FAILED'}  ${name}: expected ${expected}, got ${actual}`,
+    ...(advice ? [`          ${advice}`] : []),
+  ]);
+  const toString = () => [`sanity: ${good} of ${checks.length} checks passed`, ...lines].join('\n');
+  return { passed: good === checks.length, checks, toString };
+}
+
+/** A number in few digits. */
+export const short = (value: number): string => String(Number(value.toPrecision(4)));

@@ -1,0 +1,79 @@
+// sanity: what to check before training, as the CS231n notes advise, and what is probably wrong where a check fails.
+import type { Module } from '../nn/module.ts';
+import { crossEntropy } from '../ops/index.ts';
+import { Adam, type Optimizer } from '../optim/index.ts';
+import { shuffled } from '../tensor/random.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { checkExamples, checkLabels, checkWhole, type Data, type Loss, taskOf } from './batch.ts';
+import { kept } from './keep.ts';
+import { agree, atChance, isMean, lossOf, raises, reaches, sameTwice } from './sanity-checks.ts';
+import { byHeart } from './sanity-overfit.ts';
+import { type SanityCheck, type SanityReport, sanityReport } from './sanity-report.ts';
+
+export interface SanityOptions {
+  data: Data;
+  /** Default: cross entropy. */
+  loss?: Loss;
+  /** Makes the optimizer that the training will use. Default: Adam with a learning rate of 0.003. */
+  optimizer?: (parameters: Iterable<Tensor>) => Optimizer;
+  /** The penalty that training adds to the loss. It is left out of all checks but its own. */
+  regularization?: (model: Module) => Tensor;
+  /** Classes that the data has. Default: as many as the model has outputs. */
+  classes?: number;
+  /** Examples for the loss at chance. Default 64. */
+  batchSize?: number;
+  /** Examples that are learnt by heart, and the steps that it may take. Default 20 and 500. */
+  examples?: number;
+  steps?: number;
+  /** Whether the steps of learning by heart are compiled. Default true. */
+  compile?: boolean;
+  /** Whether gradients are checked, which computes on the CPU and takes long for large models. Default true. */
+  gradients?: boolean;
+}
+
+/** Examples of the gradient check. */
+const TINY = 4;
+
+/**
+ * Checks a model, its loss and its data before training: that a batch stays as it is, the loss is a mean, the first loss is
+ * that of chance (ln C for cross entropy, C - 1 for the SVM loss), regularization raises it, gradients reach every
+ * parameter and agree with differences, and a few examples can be learnt by heart without regularization and dropout. The
+ * model is put back as it was. Throws for labels out of range and shapes that do not fit; else what fails is in the report.
+ */
+export async function sanity(model: Module, options: SanityOptions): Promise<SanityReport> {
+  const { data, loss = crossEntropy, batchSize = 64, examples = 20, steps = 500, regularization } = options;
+  checkWhole('sanity', { batchSize, examples, steps });
+  if (data.length === 0) throw new RangeError('sanity: expected at least one example, got none');
+  const putBack = await kept(model);
+  const make = options.optimizer ?? ((parameters) => new Adam(parameters, { lr: 0.003 }));
+  const checks: SanityCheck[] = [];
+  let optimizer: Optimizer | null = null;
+  try {
+    const order = shuffled(data.length);
+    model.train();
+    const first = await data.batch(order.subarray(0, batchSize));
+    const task = taskOf('sanity', model, first, { loss });
+    checkExamples('sanity', first, order.subarray(0, batchSize), { ...task, data });
+    if (data.labels) checkLabels('sanity', data.labels, { ...task, data });
+    const subject = { model, loss, task, compiled: options.compile ?? true };
+    checks.push(sameTwice(first, await data.batch(order.subarray(0, batchSize)), order));
+    checks.push(await isMean(subject, first));
+    const start = await lossOf(subject, first);
+    checks.push(await atChance(subject, first, start, options.classes));
+    if (regularization) checks.push(await raises(model, regularization, start));
+    putBack();
+    optimizer = make(model.parameters());
+    const few = await data.batch(order.subarray(0, examples));
+    checks.push(await reaches(subject, few, optimizer));
+    putBack();
+    checks.push(await byHeart(subject, few, optimizer, steps));
+    putBack();
+    if (options.gradients ?? true) {
+      checks.push(await agree(subject, await data.batch(order.subarray(0, TINY)), regularization));
+    }
+  } finally {
+    optimizer?.dispose();
+    putBack();
+  }
+  return sanityReport(checks);
+}
