@@ -253,10 +253,11 @@ function seedFor(op: string, root: Tensor, gradient?: Tensor): Tensor {
 }
 
 /**
- * Adds d root / d leaf, times `gradient` (default 1 for a scalar), to the `grad` of every leaf that requires it.
- * A leaf's gradient lives as long as the leaf, or until zeroGrad.
+ * Adds d root / d leaf, times `gradient` (default 1 for a scalar), to the `grad` of every leaf that requires it, and of every
+ * tensor that retainGrad() was asked of. A gradient lives as long as its tensor, or until zeroGrad.
  */
 export function backward(root: Tensor, gradient?: Tensor, { createGraph = false }: BackwardOptions = {}): void {
+  const wanted = (x: Tensor) => x.requiresGrad && (x.isLeaf || x.retainsGrad);
   const run = () => {
     const seed = seedFor('backward', root, gradient);
     // Memory that is somebody's already: leaves must not share theirs with each other or with the caller.
@@ -268,7 +269,7 @@ export function backward(root: Tensor, gradient?: Tensor, { createGraph = false 
       taken.add(storage);
       return g.alias('backward');
     };
-    for (const [leaf, g] of differentiate([root], [seed], (x) => x.isLeaf && x.requiresGrad, createGraph)) {
+    for (const [leaf, g] of differentiate([root], [seed], wanted, createGraph)) {
       // What a compiled function left here went with its call.
       const before = leaf.grad?.released ? null : leaf.grad;
       leaf.grad = before ? apply(opNamed('add'), [before, g], {})[0] : own(g);

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import { addCheck } from './check.ts';
+import { addCompare } from './compare.ts';
 import { complain, oneLine } from './errors.ts';
 import { addRace } from './race.ts';
 import { addSearch } from './search.ts';
@@ -23,6 +24,7 @@ const program = new Command('downhill')
   .exitOverride();
 addTrain(program);
 addCheck(program);
+addCompare(program);
 addSearch(program);
 addRace(program);
 

@@ -40,8 +40,10 @@ export class Tensor extends Scoped {
   readonly device: Device;
   /** Whether gradients flow to this tensor. */
   requiresGrad: boolean;
-  /** The gradient left by backward() on a leaf. */
+  /** The gradient left by backward() on a leaf, and on what retainGrad() was asked of. */
   grad: Tensor | null = null;
+  /** Whether retainGrad() was asked. */
+  retainsGrad = false;
   /** @internal What the tape recorded about how this tensor was made. */
   history: object | null = null;
   /** @internal The op that made this tensor, for messages. */
@@ -158,6 +160,13 @@ export class Tensor extends Scoped {
     if (!isContiguous(view)) throw new ShapeError('assign: expected a contiguous tensor');
     view.storage.version = nextVersion();
     this.device.backend.write(view, toHost(values, this.dtype));
+    return this;
+  }
+
+  /** Asks backward() to leave the gradient here in `grad`, though an op made this tensor. Returns the tensor. */
+  retainGrad(): this {
+    if (!this.requiresGrad) throw new ShapeError(`retainGrad: ${this} does not require gradients`);
+    this.retainsGrad = true;
     return this;
   }
 

@@ -12,6 +12,12 @@ export function duration(seconds: number): string {
   return minutes < 60 ? `${minutes}:${tail}` : `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${tail}`;
 }
 
+/** Three digits of a number; of small ones two, as `2.1e-5`. */
+export function significant(value: number): string {
+  if (value !== 0 && Math.abs(value) < 1e-3) return Number(value.toPrecision(2)).toExponential();
+  return String(Number(value.toPrecision(3)));
+}
+
 /** A whole number with its thousands apart: `12,345`. */
 export const grouped = (n: number): string => Math.round(n).toLocaleString('en-US');
 

@@ -1,0 +1,138 @@
+// What the shape of a loss curve says about the learning rate.
+import {
+  deadDiagnosis,
+  depthDiagnosis,
+  type EpochFigures,
+  type Finding,
+  gapDiagnosis,
+  saturationDiagnosis,
+  updateDiagnosis,
+  updateRatios,
+} from './diagnosis.ts';
+import type { ProbeRecord } from './monitor-records.ts';
+import { significant } from './report-format.ts';
+
+export interface LossFigures {
+  step: number;
+  loss: number;
+  lr: number;
+}
+
+/** Stretches that a curve is cut into. */
+const PARTS = 20;
+
+const meanOf = (values: readonly number[]) => values.reduce((total, value) => total + value, 0) / values.length;
+
+/**
+ * The loss over what the learning rates of the steps add up to, so that a schedule does not bend the curve, in 20 stretches.
+ * No number, or well above its start: the rate is too high. As good as a straight line down to the end: too low. Flat over
+ * the second half and still high: too high if it jumps about, else a plateau. `ratio` is the median of update to weight norm
+ * where it is known; it decides where the curve alone could mean either. Null for fewer than 20 steps, unless the loss
+ * became no number.
+ */
+export function lossDiagnosis(steps: readonly LossFigures[], ratio?: number): Finding | null {
+  const highest = steps.reduce((most, { lr }) => Math.max(most, lr), 0);
+  const tooHigh = (seen: string, advice = 'Take a third of it or less.'): Finding => {
+    return {
+      kind: 'rate too high',
+      text: `${seen}: the learning rate of ${significant(highest)} is too high. ${advice}`,
+    };
+  };
+  const tooLow = (seen: string): Finding => {
+    const advice = 'Take three to ten times as much.';
+    return {
+      kind: 'rate too low',
+      text: `${seen}: the learning rate of ${significant(highest)} is too low. ${advice}`,
+    };
+  };
+  const lost = steps.find(({ loss }) => !Number.isFinite(loss));
+  if (lost) {
+    const advice = 'Take a tenth of it, or clip the gradients.';
+    return tooHigh(`The loss became ${lost.loss === null ? 'no number' : lost.loss} at step ${lost.step}`, advice);
+  }
+  if (steps.length < PARTS) return null;
+  const parts = stretches(steps);
+  const level = parts.map(meanOf);
+  const [start, middle, end] = [steps[0].loss, meanOf(level.slice(9, 11)), meanOf(level.slice(-2))];
+  const from = `from ${significant(start)} to ${significant(end)}`;
+  if (end > 1.2 * start) return tooHigh(`The loss rose ${from}`);
+  const lowest = Math.min(...level);
+  const noise = meanOf(parts.slice(PARTS / 2).map(spread));
+  const uncertain = noise / Math.sqrt(steps.length / PARTS);
+  if (end > 1.3 * lowest + 4 * uncertain && end > 0.1 * start) {
+    return tooHigh(`The loss fell to ${significant(lowest)} and rose again to ${significant(end)}`);
+  }
+  const fall = start - end;
+  const fell = fall > Math.max(4 * uncertain, 1e-4 * start);
+  const half = (start - middle) / fall;
+  const lately = (meanOf(level.slice(-6, -4)) - end) / fall;
+  if (fell && half < 0.7 && lately > 0.1 && end > 0.3 * start) {
+    return tooLow(`The loss falls in a nearly straight line, ${from} in ${steps.length} steps`);
+  }
+  const flat = Math.abs(middle - end) < Math.max(0.05 * start, 2 * uncertain);
+  if (!flat || end < 0.4 * start) {
+    const text = `The loss fell ${from}, fast at first and slower later: the learning rate of ${significant(highest)} suits.`;
+    return { kind: 'good', text };
+  }
+  const stuck = fell ? `The loss fell ${from} and stays there` : `The loss stays near ${significant(end)}`;
+  const [peak, jumps] = [Math.max(...level) > 1.5 * start, noise > 0.15 * end];
+  if (peak) return tooHigh(`${stuck}, after a rise to ${significant(Math.max(...level))}`);
+  if (ratio === undefined ? jumps : ratio > 1e-2 || (jumps && ratio > 1e-3)) {
+    return tooHigh(`${stuck}, ${jumps ? 'jumping about' : 'with large updates'}`);
+  }
+  if (!fell && (ratio === undefined || ratio < 1e-4)) return tooLow(stuck);
+  const text = `${stuck}: the model can do no more, or is stuck. Look at its capacity and its initial weights, and for dead or saturated units.`;
+  return { kind: 'plateau', text };
+}
+
+/** Root of the mean squared distance from the mean. */
+function spread(values: readonly number[]): number {
+  const center = meanOf(values);
+  return Math.sqrt(meanOf(values.map((value) => (value - center) ** 2)));
+}
+
+/** The steps in PARTS stretches of equal learning: the rates in each add up to the same, as nearly as whole steps can. */
+function stretches(steps: readonly LossFigures[]): number[][] {
+  const total = steps.reduce((sum, { lr }) => sum + lr, 0);
+  const parts = Array.from({ length: PARTS }, (): number[] => []);
+  let done = 0;
+  for (const [i, { loss, lr }] of steps.entries()) {
+    const share = total > 0 ? done / total : i / steps.length;
+    parts[Math.min(PARTS - 1, Math.floor(share * PARTS))].push(loss);
+    done += lr;
+  }
+  // A stretch that one long step jumped over holds what the one before held.
+  parts.forEach((part, i) => {
+    if (part.length === 0) part.push(i > 0 ? parts[i - 1].at(-1)! : steps[0].loss);
+  });
+  return parts;
+}
+
+/** What a run's records say, faults first. */
+export function diagnose(run: {
+  steps: readonly LossFigures[];
+  epochs: readonly EpochFigures[];
+  probes: readonly ProbeRecord[];
+}): Finding[] {
+  const ratios = updateRatios(run.probes).map(({ ratio }) => ratio);
+  const middle = ratios.toSorted((a, b) => a - b)[Math.floor(ratios.length / 2)];
+  const depth = depthDiagnosis(run.probes);
+  const loss = lossDiagnosis(run.steps, middle);
+  const gap = gapDiagnosis(run.epochs);
+  // Where no signal comes through, no rate would help; and while training goes wrong, a small gap says nothing.
+  const blocked = depth.some(({ kind }) => kind === 'vanishing');
+  const says = {
+    overfitting: true,
+    'too little capacity': !blocked && loss?.kind !== 'rate too high' && loss?.kind !== 'rate too low',
+    good: !blocked && (loss === null || loss.kind === 'good'),
+  };
+  const all = [
+    blocked && loss?.kind === 'rate too low' ? null : loss,
+    ...depth,
+    ...deadDiagnosis(run.probes),
+    ...saturationDiagnosis(run.probes),
+    updateDiagnosis(run.probes),
+    gap && says[gap.kind] ? gap : null,
+  ].filter((finding) => finding !== null);
+  return [...all.filter(({ kind }) => kind !== 'good'), ...all.filter(({ kind }) => kind === 'good')];
+}
