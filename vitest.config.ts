@@ -6,7 +6,8 @@ const conditions = ['downhill-source', 'node'];
 
 export default defineConfig({
   plugins: [wgsl()],
-  resolve: { conditions },
+  // bench/ is a package of its own, and finds `downhill` by the paths of tsconfig.json.
+  resolve: { conditions, tsconfigPaths: true },
   ssr: { resolve: { conditions } },
   test: {
     include: ['test/**/*.test.ts'],

