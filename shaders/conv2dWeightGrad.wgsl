@@ -10,7 +10,7 @@
 // With TILE 8 each thread computes 8 channels of one group at 4 columns; the threads of a workgroup share channels and
 // positions, so g is loaded once for all. With TILE 1, for groups of few channels, it computes any 4 elements of out.
 // Workgroups run over items (columns, or the elements of a chunk), then chunks, then tiles of channels.
-// Preamble: WG threads, TILE.
+// Preamble: WG threads, TILE, `put`, which takes results.
 struct Params {
   columns: u32, // I * kernelH * kernelW
   O: u32,
@@ -40,14 +40,13 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> g: array<f32>;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> out: array<f32>;
 @group(0) @binding(3) var<uniform> params: Params;
 
 fn store4(base: u32, t: vec4<u32>, values: vec4<f32>) {
-  if (t.x < params.items) { out[base + t.x] = values.x; }
-  if (t.y < params.items) { out[base + t.y] = values.y; }
-  if (t.z < params.items) { out[base + t.z] = values.z; }
-  if (t.w < params.items) { out[base + t.w] = values.w; }
+  if (t.x < params.items) { put(base + t.x, values.x); }
+  if (t.y < params.items) { put(base + t.y, values.y); }
+  if (t.z < params.items) { put(base + t.z, values.z); }
+  if (t.w < params.items) { put(base + t.w, values.w); }
 }
 
 // Writes channel o of the tile, unless it lies past the last one of its group.

@@ -5,7 +5,7 @@
 //
 // Memory and parameters as in conv2dWeightGrad.wgsl, but for the items: the kernel rows, I * kernelH of them, or with
 // TILE 1 those of every channel of g; and `tiles` counts the groups of 8 taps along a kernel row, too.
-// Preamble: WG threads; TILE; WIDE where kernelW is above 4, else only the first four taps of the window are computed.
+// Preamble: WG threads; TILE; `put`, which takes results; WIDE where kernelW is above 4, else only the first four taps of the window are computed.
 struct Params {
   columns: u32, // I * kernelH * kernelW
   O: u32,
@@ -35,7 +35,6 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> g: array<f32>;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> out: array<f32>;
 @group(0) @binding(3) var<uniform> params: Params;
 
 // Element `column` of the row of x that begins at `line`; 0 outside. Negative columns wrap around.
@@ -45,10 +44,10 @@ fn load(line: u32, column: u32, width: u32) -> f32 {
 }
 
 fn store4(at: u32, kw: u32, values: vec4<f32>) {
-  if (kw < params.kernelW) { out[at] = values.x; }
-  if (kw + 1u < params.kernelW) { out[at + 1u] = values.y; }
-  if (kw + 2u < params.kernelW) { out[at + 2u] = values.z; }
-  if (kw + 3u < params.kernelW) { out[at + 3u] = values.w; }
+  if (kw < params.kernelW) { put(at, values.x); }
+  if (kw + 1u < params.kernelW) { put(at + 1u, values.y); }
+  if (kw + 2u < params.kernelW) { put(at + 2u, values.z); }
+  if (kw + 3u < params.kernelW) { put(at + 3u, values.w); }
 }
 
 // Writes the taps of one channel, unless it lies past the last one of its group.

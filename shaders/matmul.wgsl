@@ -1,9 +1,11 @@
 // out[c, s, m, n] = sum over the k of chunk c of a[s, m, k] * b[s, k, n]: each thread computes 8 rows at 4 columns.
 //
-// Memory: out is contiguous; a and b are walked by the strides of their rows and columns, so a transposed operand is read
-// in place. The threads of a workgroup share their 8 rows, so a is loaded once for all; neighbours take neighbouring
-// columns. Rows and columns past the edge are clamped when read, and not written. The chunks, of chunkK each, are summed
-// afterwards. Preamble: WG threads; BLOCK, the products that are summed before they join the rest; `put`, which takes results.
+// Memory: all three are walked by the strides of their rows and columns, so a transposed operand is read in place, and a
+// transposed result written; the planes of out follow each other, s first. The threads of a workgroup share their 8 rows, so
+// a is loaded once for all; neighbours take neighbouring columns. Rows and columns past the edge are clamped when read, and
+// not written. The chunks, of chunkK each, are summed afterwards.
+// Preamble: WG threads; TILE, the rows of a thread: 8, or 1 for a product of one row; BLOCK, the products that are summed
+// before they join the rest; `put`, which takes results.
 struct Params {
   M: u32,
   N: u32,
@@ -20,6 +22,9 @@ struct Params {
   batch: u32,
   chunks: u32,
   chunkK: u32,
+  outPlane: u32,
+  outRow: u32,
+  outColumn: u32,
 }
 
 @group(0) @binding(0) var<storage, read> a: array<f32>;
@@ -30,11 +35,11 @@ fn store4(plane: u32, m: u32, n: vec4<u32>, values: vec4<f32>) {
   if (m >= params.M) {
     return;
   }
-  let base = (plane * params.M + m) * params.N;
-  if (n.x < params.N) { put(base + n.x, values.x); }
-  if (n.y < params.N) { put(base + n.y, values.y); }
-  if (n.z < params.N) { put(base + n.z, values.z); }
-  if (n.w < params.N) { put(base + n.w, values.w); }
+  let at = plane * params.outPlane + m * params.outRow + n * params.outColumn;
+  if (n.x < params.N) { put(at.x, values.x); }
+  if (n.y < params.N) { put(at.y, values.y); }
+  if (n.z < params.N) { put(at.z, values.z); }
+  if (n.w < params.N) { put(at.w, values.w); }
 }
 
 @compute @workgroup_size(WG)
@@ -44,7 +49,7 @@ fn main(
   @builtin(local_invocation_index) thread: u32,
 ) {
   let tile = group.y * groups.x + group.x;
-  let m = (tile / params.columnGroups) * 8u;
+  let m = (tile / params.columnGroups) * TILE;
   let n = (tile % params.columnGroups) * WG * 4u + thread + vec4<u32>(0u, WG, 2u * WG, 3u * WG);
   if (m >= params.M) {
     return;
@@ -86,13 +91,15 @@ fn main(
         let v = vec4<f32>(b[at.x], b[at.y], b[at.z], b[at.w]);
         let k = step * params.aColumn;
         b0 += a[a0 + k] * v;
-        b1 += a[a1 + k] * v;
-        b2 += a[a2 + k] * v;
-        b3 += a[a3 + k] * v;
-        b4 += a[a4 + k] * v;
-        b5 += a[a5 + k] * v;
-        b6 += a[a6 + k] * v;
-        b7 += a[a7 + k] * v;
+        if (TILE == 8u) {
+          b1 += a[a1 + k] * v;
+          b2 += a[a2 + k] * v;
+          b3 += a[a3 + k] * v;
+          b4 += a[a4 + k] * v;
+          b5 += a[a5 + k] * v;
+          b6 += a[a6 + k] * v;
+          b7 += a[a7 + k] * v;
+        }
         at += params.bRow;
       }
       c0 += b0;
@@ -105,12 +112,14 @@ fn main(
       c7 += b7;
     }
     store4(task, m, n, c0);
-    store4(task, m + 1u, n, c1);
-    store4(task, m + 2u, n, c2);
-    store4(task, m + 3u, n, c3);
-    store4(task, m + 4u, n, c4);
-    store4(task, m + 5u, n, c5);
-    store4(task, m + 6u, n, c6);
-    store4(task, m + 7u, n, c7);
+    if (TILE == 8u) {
+      store4(task, m + 1u, n, c1);
+      store4(task, m + 2u, n, c2);
+      store4(task, m + 3u, n, c3);
+      store4(task, m + 4u, n, c4);
+      store4(task, m + 5u, n, c5);
+      store4(task, m + 6u, n, c6);
+      store4(task, m + 7u, n, c7);
+    }
   }
 }

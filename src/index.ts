@@ -1,9 +1,12 @@
 // downhill: what users import.
 /// <reference lib="esnext.disposable" preserve="true" />
+import './ops/gemm-trials.ts';
 import './ops/methods.ts';
 
 export { type BackwardOptions, grad, gradEnabled, noGrad } from './autograd/tape.ts';
 export { type InitOptions, init } from './backends/init.ts';
+export { tune } from './backends/tune.ts';
+export type { TuneOptions } from './backends/webgpu/tune.ts';
 export { type GradcheckOptions, gradcheck, gradgradcheck } from './check/gradcheck.ts';
 export { gradcheckModule, type ModuleCheckOptions } from './check/gradcheck-module.ts';
 export type { GradcheckReport } from './check/gradcheck-report.ts';
@@ -45,6 +48,7 @@ export { manualSeed, randomState, setRandomState } from './tensor/random.ts';
 export { keep, scope } from './tensor/scope.ts';
 export type { Shape } from './tensor/shape.ts';
 export { Tensor } from './tensor/tensor.ts';
+export { VERSION } from './tensor/version.ts';
 export { AnomalyError, type AnomalyOptions, detectAnomaly } from './train/anomaly.ts';
 export type { Data, Examples, Loss } from './train/batch.ts';
 export type {

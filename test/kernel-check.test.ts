@@ -7,6 +7,7 @@ import { allOps, define } from '../src/autograd/op.ts';
 import { apply } from '../src/autograd/tape.ts';
 import { normal } from '../src/check/values.ts';
 import { elementwise } from '../src/ops/define.ts';
+import { TILES } from '../src/ops/gemm-config.ts';
 
 // Those of the project; tests below add their own.
 const names = allOps().map((op) => op.name);
@@ -43,6 +44,28 @@ describe('ops with the kernels of the other kind of adapters', () => {
   test.each(names)('%s', (name) => {
     expect(row(others, name).failures).toEqual([]);
   });
+});
+
+describe('tiles of products and convolutions', () => {
+  // The smallest, which small cases get by themselves, is checked with the other kernels of GPUs.
+  test.each(Object.keys(TILES).slice(1))(
+    '%s',
+    async (configuration) => {
+      const found = await kernelCheck(device, {
+        ops: ['matmul'],
+        plans: 'hardware',
+        configuration,
+        differences: false,
+        // Large tiles compile slowly on software adapters.
+        cases: cases
+          .filter(({ title }) => /^tiles(|, tails in every dim|, long sums in blocks)$/.test(title))
+          .map((item) => ({ ...item, gradients: 'none' as const })),
+      });
+      expect(found.ops.flatMap(({ failures }) => failures)).toEqual([]);
+      expect(found.shaders.map(({ file }) => file)).toContain('gemmTile.wgsl');
+    },
+    300_000,
+  );
 });
 
 describe('coverage', () => {

@@ -13,8 +13,8 @@ import {
   sum,
   type Tensor,
   tensor,
+  VERSION,
 } from 'downhill';
-import manifest from 'downhill/package.json' with { type: 'json' };
 import { sizeOf, values } from '../workloads/values.ts';
 import { BATCHES, type OpName, type OpWorkload, type TrainData, type TrainWorkload } from '../workloads/workload.ts';
 import { forward } from './downhill-network.ts';
@@ -67,7 +67,7 @@ class Last {
 }
 
 export const downhill: Library = {
-  version: manifest.version,
+  version: VERSION,
 
   op({ op, inputs, padding, reference }: OpWorkload): Prepared {
     // The reference computes the part that is checked.

@@ -1,5 +1,6 @@
 // Watches a device while it is checked: which ops and which variants of which shaders it runs.
 import { type DispatchObserver, WebGpuBackend } from '../backends/webgpu/backend.ts';
+import type { GpuTraits } from '../tensor/backend.ts';
 import type { Device } from '../tensor/device.ts';
 import { folded } from './fold.ts';
 import type { ShaderReport } from './report.ts';
@@ -11,16 +12,27 @@ export class Coverage {
   readonly watching: boolean;
   private readonly preambles = new Map<string, Set<string>>();
   private readonly backend: WebGpuBackend | null;
-  private readonly before: { observer: DispatchObserver | null; software: boolean };
+  private readonly before: { observer: DispatchObserver | null; software: boolean; choice: GpuTraits['choice'] };
 
-  /** Until close(), `plans`: the kind of adapter that the device is to be planned for, and `folds`: whether grids are folded. */
-  constructor({ backend }: Device, plans?: 'software' | 'hardware', folds = false) {
+  /**
+   * Until close(), `plans`: the kind of adapter that the device is to be planned for, `configuration`: what is chosen for
+   * every class of calls that has a choice, and `folds`: whether grids are folded.
+   */
+  constructor(
+    { backend }: Device,
+    { plans, configuration, folds }: { plans?: 'software' | 'hardware'; configuration?: string; folds?: boolean } = {},
+  ) {
     this.backend = backend instanceof WebGpuBackend ? backend : null;
     this.watching = this.backend !== null;
-    this.before = { observer: this.backend?.observer ?? null, software: this.backend?.traits.software ?? true };
+    this.before = {
+      observer: this.backend?.observer ?? null,
+      software: this.backend?.traits.software ?? true,
+      choice: this.backend?.traits.choice,
+    };
     if (!this.backend) return;
     this.backend.observer = this.see;
     if (folds) this.backend.intercept = (_, dispatch) => folded(dispatch);
+    if (configuration) this.backend.traits.choice = () => configuration;
     if (plans) this.backend.traits.software = plans === 'software';
   }
 
@@ -43,5 +55,6 @@ export class Coverage {
     this.backend.observer = this.before.observer;
     this.backend.intercept = null;
     this.backend.traits.software = this.before.software;
+    this.backend.traits.choice = this.before.choice;
   }
 }

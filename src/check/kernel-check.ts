@@ -30,6 +30,8 @@ export interface KernelCheckOptions {
    * the kernels that GPUs run. Until the check ends, the device has these plans for everybody.
    */
   plans?: 'software' | 'hardware';
+  /** The configuration that every class of matrix products and convolutions gets, see src/ops/gemm-config.ts. Default: as chosen. */
+  configuration?: string;
   /** Folds grids of workgroups, so that small cases run what else only those with more than 65,535 workgroups would. */
   folds?: boolean;
   /** Whether the reference's own gradients are checked against differences, which no device changes. Default true. */
@@ -51,14 +53,14 @@ const SAMPLES = { first: 24, second: 8 };
  */
 export async function kernelCheck(
   device: Device,
-  { ops, cases = allCases, plans, folds, differences = true, onProgress }: KernelCheckOptions = {},
+  { ops, cases = allCases, plans, configuration, folds, differences = true, onProgress }: KernelCheckOptions = {},
 ): Promise<KernelReport> {
   const begin = performance.now();
   const known = allOps().map((op) => op.name);
   const unknown = ops?.find((name) => !known.includes(name));
   if (unknown !== undefined) throw new TypeError(`kernelCheck: there is no op named ${unknown}`);
   const names = ops ?? known;
-  const coverage = new Coverage(device, plans, folds);
+  const coverage = new Coverage(device, { plans, configuration, folds });
   const rows: OpReport[] = [];
   let broken = false;
   try {
@@ -79,7 +81,11 @@ export async function kernelCheck(
     coverage.close();
   }
   return {
-    adapter: plans ? `${device}, with the plans of ${plans} adapters` : String(device),
+    adapter: [
+      String(device),
+      ...(plans ? [`with the plans of ${plans} adapters`] : []),
+      ...(configuration ? [`products ${configuration}`] : []),
+    ].join(', '),
     device: device.info,
     passed: rows.every((row) => row.passed),
     seconds: (performance.now() - begin) / 1000,

@@ -8,6 +8,7 @@ import { complain, oneLine } from './errors.ts';
 import { addRace } from './race.ts';
 import { addSearch } from './search.ts';
 import { addTrain } from './train.ts';
+import { addTune } from './tune.ts';
 
 const packageFile = createRequire(import.meta.url).resolve('downhill/package.json');
 const { version } = JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string };
@@ -27,6 +28,7 @@ addCheck(program);
 addCompare(program);
 addSearch(program);
 addRace(program);
+addTune(program);
 
 try {
   await program.parseAsync();

@@ -5,28 +5,25 @@ import weightGradSource from '../../shaders/conv2dWeightGrad.wgsl';
 import weightGradRowsSource from '../../shaders/conv2dWeightGradRows.wgsl';
 import type { Dispatch, GpuTraits, Param, Plan } from '../tensor/backend.ts';
 import { elementCount, type Shape } from '../tensor/shape.ts';
-import { addition } from './broadcast.ts';
+import type { ConvAttrs } from './conv-attrs.ts';
+import { gatherGemm, weightGemm } from './conv-gemm.ts';
+import { type Gemm, nameOf, planTiles, summed } from './gemm.ts';
+import { SHORT, THIN, tileOf } from './gemm-config.ts';
 import { ceilDiv, constants, grid, putting, threads } from './launch.ts';
-import { chain, planReduction } from './reduce.ts';
-import type { Pair } from './window.ts';
-
-/** Which convolution x [N, I, H, W] * weight [O, I / groups, KH, KW] -> out [N, O, outH, outW] an op belongs to. */
-export interface ConvAttrs {
-  stride: Pair;
-  /** Rows of zeros above the image and columns on its left; the shapes tell how many follow it. */
-  padding: Pair;
-  dilation: Pair;
-  groups: number;
-  /** The shape of the op's own output, which its inputs do not tell. */
-  shape: Shape;
-}
 
 /** Channels of a group that one thread computes: 8 share loads; in groups of few, depthwise ones above all, most would be idle. */
-const tileOf = (channels: number) => (channels < 4 ? 1 : 8);
+const channelsOf = (channels: number) => (channels < 4 ? 1 : 8);
 
 /** The shaders named *Rows slide a window along a row. They save loads, which are dear on software adapters; the others coalesce. */
 const slides = ({ stride, dilation }: ConvAttrs, gpu: GpuTraits) =>
   gpu.software && stride[1] === 1 && dilation[1] === 1;
+
+/** The plan by tiles of the GEMM core, where that pays: not in groups of few channels, depthwise ones above all. */
+function planAsProduct(gemm: Gemm, gpu: GpuTraits): Plan | null {
+  const direct = Math.min(gemm.M, gemm.N) <= THIN || gemm.K < SHORT;
+  const tile = tileOf(nameOf(gemm), gemm, direct, gpu);
+  return tile && planTiles(gemm, tile, gpu);
+}
 
 /** Fields of the uniform block that all shaders share. */
 const geometry = (x: Shape, weight: Shape, out: Shape, { stride, padding, dilation }: ConvAttrs): Param[] => [
@@ -55,12 +52,14 @@ export function planGather(
   TRANSPOSED: boolean,
 ): Plan {
   if (elementCount(out) === 0) return { dispatches: [] };
+  const tiled = planAsProduct(gatherGemm(x, weight, out, attrs, TRANSPOSED), gpu);
+  if (tiled) return tiled;
   const { groups } = attrs;
   const [N, channels, H, W] = out;
   const [O, I] = [channels / groups, x[1] / groups];
   const taps = weight[2] * weight[3];
   const WG = threads(gpu);
-  const TILE = tileOf(O);
+  const TILE = channelsOf(O);
   const blockI = Math.max(1, Math.floor(BLOCK / taps));
   const BLOCKED = I * taps > LONG;
   const rows = slides(attrs, gpu) && !BLOCKED;
@@ -91,11 +90,13 @@ const MAX_PARTIALS = 2 ** 24;
 
 /** Plans the gradient of the weights: the sum over all positions of g [N, O, outH, outW], for each element of weight. */
 export function planWeightGrad(g: Shape, x: Shape, weight: Shape, attrs: ConvAttrs, gpu: GpuTraits): Plan {
+  const tiled = planAsProduct(weightGemm(g, x, weight, attrs), gpu);
+  if (tiled) return tiled;
   const [channels, I, KH, KW] = weight;
   const O = channels / attrs.groups;
   const columns = I * KH * KW;
   const WG = threads(gpu);
-  const TILE = tileOf(O);
+  const TILE = channelsOf(O);
   const outputs = channels * columns;
   // Rows longer than a chunk are cut into segments, which count as rows.
   const segmentW = Math.min(g[3], CHUNK_POSITIONS);
@@ -113,7 +114,7 @@ export function planWeightGrad(g: Shape, x: Shape, weight: Shape, attrs: ConvAtt
     shader: {
       file: sliding ? 'conv2dWeightGradRows.wgsl' : 'conv2dWeightGrad.wgsl',
       source: sliding ? weightGradRowsSource : weightGradSource,
-      preamble: constants({ WG, TILE, ...(sliding && { WIDE: KW > 4 }) }),
+      preamble: constants({ WG, TILE, ...(sliding && { WIDE: KW > 4 }) }) + putting(2),
     },
     params: [
       ...[columns, O, I, attrs.groups],
@@ -122,9 +123,5 @@ export function planWeightGrad(g: Shape, x: Shape, weight: Shape, attrs: ConvAtt
     ],
     workgroups: grid(itemGroups * chunks * tiles),
   };
-  if (chunks === 1) return { dispatches: [product] };
-  // The chunks are summed by the shared reduction, over the first dim of [chunks, outputs].
-  const layout = { shape: [chunks, outputs], strides: [outputs, 1], offset: 0 };
-  const total = planReduction(addition, layout, { dims: [0], keepdim: false }, gpu);
-  return chain({ ...product, writes: [{ of: 'temp', index: 0 }] }, chunks * outputs, total);
+  return summed(product, chunks, outputs, gpu);
 }

@@ -6,7 +6,8 @@ import type { Spec } from '../tensor/backend.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import { elementCount, format, type Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { type ConvAttrs, planGather, planWeightGrad } from './conv-plan.ts';
+import type { ConvAttrs } from './conv-attrs.ts';
+import { planGather, planWeightGrad } from './conv-plan.ts';
 import { add } from './elementwise.ts';
 import { reshape } from './movement.ts';
 import { type Pair, pair, windowCount } from './window.ts';
@@ -92,6 +93,7 @@ const weightGradOp: Op<ConvAttrs> = define({
       out.data[w] += g.data[o] * x.data[i];
     }),
   flops: ([g], [weight]) => flopsOf(g.shape, weight.shape),
+  puts: true,
   plan: ([g, x], [out], attrs, gpu) => planWeightGrad(g.shape, x.shape, out.shape, attrs, gpu),
   vjp: ([gg], { inputs: [g, x], attrs, needs }) => [
     needs[0] ? apply(convOp, [x, gg!], { ...attrs, shape: g.shape })[0] : null,

@@ -16,11 +16,12 @@ import {
   type Shape,
 } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { addition, expand, sumTo } from './broadcast.ts';
+import { expand, sumTo } from './broadcast.ts';
 import { add } from './elementwise.ts';
+import { chunksOf, type Gemm, type Matrix, nameOf, planTiles, readsOf, summed } from './gemm.ts';
+import { BUSY, THIN, tileOf } from './gemm-config.ts';
 import { ceilDiv, constants, grid, MAX_WORKGROUPS, putting, threads } from './launch.ts';
 import { reshape, transpose } from './movement.ts';
-import { chain, planReduction } from './reduce.ts';
 
 type NoAttrs = Record<string, never>;
 
@@ -130,36 +131,59 @@ function batchStride(x: Layout, inputs: Layout[]): number | null {
   return strides[0].length > 1 ? null : (strides[0][0] ?? 0);
 }
 
-/** Rows and columns that one thread computes; shaders/matmul.wgsl is written for them. */
+/** Rows and columns that one thread of shaders/matmul.wgsl computes. */
 const ROWS = 8;
 const COLUMNS = 4;
 /** Products that are summed before they join the rest: short sums have small errors. */
 const BLOCK = 64;
-/** Products of one chunk where sums are cut, and the most partial sums that this may make. */
-const CHUNK = 2048;
-const MAX_PARTIALS = 2 ** 18;
 
 function planMatmul(inputs: TypedLayout[], out: TypedLayout, gpu: GpuTraits): Plan {
-  const [a, b] = inputs;
+  const gemm = problemOf(inputs, out);
+  if (gemm.M * gemm.N * gemm.batch === 0) return { dispatches: [] };
+  const tile = tileOf(nameOf(gemm), gemm, Math.min(gemm.M, gemm.N) <= THIN, gpu);
+  return tile ? planTiles(gemm, tile, gpu) : planDirect(gemm, gpu);
+}
+
+/** The product as the GEMM core takes it; or its transpose, b^T @ a^T, which is the same in memory, where that is fuller. */
+function problemOf(inputs: TypedLayout[], out: TypedLayout): Gemm<Matrix> {
   const [M, N] = out.shape.slice(-2);
-  const K = a.shape.at(-1)!;
+  const K = inputs[0].shape.at(-1)!;
   const batch = elementCount(out.shape.slice(0, -2));
-  if (M * N * batch === 0) return { dispatches: [] };
+  const [a, b] = inputs.map((x, i): Matrix => {
+    const [row, column] = x.strides.slice(-2);
+    const [own, k] = i === 0 ? [row, column] : [column, row];
+    return { input: i, offset: x.offset, batch: batchStride(x, inputs)!, own: { step: own }, k: { step: k } };
+  });
+  const size = { op: 'matmul', K, batch } as const;
+  return fullness(N, M) > fullness(M, N)
+    ? { ...size, M: N, N: M, a: b, b: a, out: { batch: M * N, row: 1, column: { step: N } } }
+    : { ...size, M, N, a, b, out: { batch: M * N, row: N, column: { step: 1 } } };
+}
+
+/** How much of the smallest tile, 8 rows and 32 columns, a thin product fills. */
+const fullness = (M: number, N: number) => Math.min(M, 8) * Math.min(N, 32);
+
+/** Without workgroup memory: for adapters that compute on the CPU, and for thin products. */
+function planDirect(gemm: Gemm<Matrix>, gpu: GpuTraits): Plan {
+  const { M, N, K, batch, a, b, out } = gemm;
   const WG = threads(gpu);
+  const rows = M === 1 ? 1 : ROWS;
   const columnGroups = ceilDiv(N, WG * COLUMNS);
-  const [x, y] = grid(ceilDiv(M, ROWS) * columnGroups);
-  const strides = [a.strides.at(-2)!, a.strides.at(-1)!, b.strides.at(-2)!, b.strides.at(-1)!];
-  const planes = M * N * batch;
-  // Few outputs of long sums: the sums are cut into chunks, so that many threads have work and errors stay small.
-  const chunks = Math.max(1, Math.min(ceilDiv(K, CHUNK), Math.floor(MAX_PARTIALS / planes)));
-  const batches = [batchStride(a, inputs)!, batchStride(b, inputs)!, a.offset, b.offset, batch];
+  const tiles = ceilDiv(M, rows) * columnGroups;
+  const { chunks, chunkK } = chunksOf(gemm, gpu.software ? 1 : ceilDiv(BUSY, tiles * batch), 1);
   const product: Dispatch = {
-    shader: { file: 'matmul.wgsl', source, preamble: constants({ WG, BLOCK }) + putting(2) },
-    params: [M, N, K, columnGroups, ...strides, ...batches, chunks, ceilDiv(K, chunks)],
-    workgroups: [x, y, Math.min(batch * chunks, MAX_WORKGROUPS)],
+    shader: {
+      file: 'matmul.wgsl',
+      source,
+      preamble: constants({ WG, BLOCK, TILE: rows }) + putting(2),
+    },
+    reads: readsOf(gemm),
+    params: [
+      ...[M, N, K, columnGroups, a.own.step, a.k.step, b.k.step, b.own.step],
+      ...[a.batch, b.batch, a.offset, b.offset, batch, chunks, chunkK],
+      ...[M * N, out.row, out.column.step],
+    ],
+    workgroups: grid(tiles, Math.min(batch * chunks, MAX_WORKGROUPS)),
   };
-  if (chunks === 1) return { dispatches: [{ ...product, put: 2 }] };
-  const layout = { shape: [chunks, planes], strides: [planes, 1], offset: 0 };
-  const total = planReduction(addition, layout, { dims: [0], keepdim: false }, gpu);
-  return chain({ ...product, writes: [{ of: 'temp', index: 0 }] }, chunks * planes, total);
+  return summed(product, chunks, M * N * batch, gpu);
 }

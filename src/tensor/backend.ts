@@ -91,6 +91,8 @@ export interface GpuTraits {
   /** True on adapters that compute on the CPU, which like other tiles than GPUs do. */
   software: boolean;
   limits: { maxComputeInvocationsPerWorkgroup: number; maxComputeWorkgroupStorageSize: number };
+  /** The configuration that tuning chose for a class of calls, by name; see backends/webgpu/tune.ts. */
+  choice?: (name: string) => string | undefined;
 }
 
 /** A typed layout as a plan sees it: the buffer is bound near its start, `offset` is what is left to add. */

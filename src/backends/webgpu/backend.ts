@@ -5,6 +5,7 @@ import { DeviceError, IndexError } from '../../tensor/errors.ts';
 import { gather } from '../../tensor/gather.ts';
 import { fromHalf, toHalf } from '../../tensor/half.ts';
 import { extent } from '../../tensor/shape.ts';
+import type { Choices } from '../../tensor/tuning.ts';
 import { blockWords, bound, createGroup, pack, type Range, rangeOf } from './bind.ts';
 import { type Buffer, BufferPool } from './buffers.ts';
 import type { OpenedAdapter } from './door.ts';
@@ -12,6 +13,7 @@ import { Faults } from './faults.ts';
 import { type Pipeline, Pipelines } from './pipelines.ts';
 import { GpuProgram } from './program.ts';
 import { Queue } from './queue.ts';
+import { type TuneOptions, tuned } from './tune.ts';
 
 const MAX_BIND_GROUPS = 4096;
 
@@ -110,6 +112,20 @@ export class WebGpuBackend implements Backend {
       this.uniformBytes += bytes;
     };
     return new GpuProgram({ backend: this, device, queue, pool, pipelines, faults, traits, hold }, graph);
+  }
+
+  /** Makes plans take these configurations, by class, instead of their defaults. */
+  choose(choices: Choices): void {
+    this.traits.choice = (name) => (Object.hasOwn(choices, name) ? choices[name] : undefined);
+  }
+
+  /** Times the classes of calls that are not in `known`, behind all that is under way, and makes plans take the fastest. */
+  async tune(known: Choices, options?: TuneOptions): Promise<Choices> {
+    await new Promise<void>((resolve) => this.queue.after(resolve));
+    const { device, pool, pipelines } = this;
+    const choices = await tuned({ device, pool, pipelines }, this.traits, known, options);
+    this.choose(choices);
+    return choices;
   }
 
   free(handle: unknown): void {

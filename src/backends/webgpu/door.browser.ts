@@ -3,6 +3,8 @@
 import { DeviceError } from '../../tensor/errors.ts';
 import { adapterKind, checkChoice, kindsOfChoice, type OpenAdapter } from './door.ts';
 
+export { tuningStore } from './tune-store.browser.ts';
+
 export const openAdapter: OpenAdapter = async (choice) => {
   if (choice !== undefined) checkChoice(choice, 'adapter');
   const gpu: GPU | undefined = globalThis.navigator?.gpu;

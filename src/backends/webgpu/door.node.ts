@@ -12,6 +12,9 @@ import {
   kindsOfChoice,
   type OpenAdapter,
 } from './door.ts';
+
+export { tuningStore } from './tune-store.node.ts';
+
 import { cached, findPackage, unpackTar } from './unpack.node.ts';
 
 interface Dawn {

@@ -41,6 +41,15 @@ const geometries: [title: string, x: Shape, weight: Shape, options?: ConvOptions
   ['depthwise, with two channels of each', [2, 3, 7, 8], [6, 1, 3, 3], { stride: 2, padding: 1, groups: 3 }],
   ['depthwise, with nine channels of each', [2, 3, 4, 5], [27, 1, 2, 2], { groups: 3 }],
   ['depthwise, more taps than a workgroup takes', [1, 31, 3, 3], [31, 1, 3, 3], { padding: 1, groups: 31 }],
+  ['tiles, in groups', [2, 36, 5, 7], [40, 18, 3, 3], { padding: 1, groups: 2 }],
+  [
+    'tiles, stride, padding and dilation',
+    [2, 18, 9, 10],
+    [17, 18, 3, 2],
+    { stride: [2, 3], padding: [1, 2], dilation: [2, 1] },
+  ],
+  ['tiles, 1 by 1 taps, in quads', [3, 20, 4, 5], [24, 20, 1, 1]],
+  ['tiles, 1 by 1 taps, odd, in groups', [2, 38, 3, 7], [42, 19, 1, 1], { groups: 2 }],
   ['depthwise, 11 taps', [1, 3, 3, 19], [3, 1, 2, 11], { padding: [1, 5], groups: 3 }],
 ];
 

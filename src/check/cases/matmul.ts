@@ -1,4 +1,4 @@
-// Cases of matrix products: sizes around the tile of 8 rows and 4 columns a thread, operands read transposed, batches.
+// Cases of matrix products: sizes around the tiles, operands read transposed, batches.
 import { expand } from '../../ops/broadcast.ts';
 import { linear, matmul } from '../../ops/matmul.ts';
 import { permute, transpose } from '../../ops/movement.ts';
@@ -110,6 +110,29 @@ const many = [
   product('more batches than workgroups in one dimension', [65_537, 1, 2], [2, 1]),
 ].map((item): Case => ({ ...item, gradients: 'none', large: true }));
 
+/** Beyond one tile of any size in all dims, and the layouts that tiles are read in; each with quads in memory, and without. */
+const tiles = [
+  product('tiles', [132, 24], [24, 260]),
+  product('tiles, tails in every dim', [131, 21], [21, 261]),
+  ...[
+    { M: 36, K: 40, N: 68, title: 'in quads' },
+    { M: 35, K: 37, N: 67, title: 'odd' },
+  ].flatMap(({ M, K, N, title }): Case[] => [
+    {
+      ...{ op: 'matmul', title: `tiles, NT, ${title}`, inputs: [normal([M, K]), normal([N, K])] },
+      run: (a, b) => matmul(a, transpose(b)),
+    },
+    {
+      ...{ op: 'matmul', title: `tiles, TN, ${title}`, inputs: [normal([K, M]), normal([K, N])] },
+      run: (a, b) => matmul(transpose(a), b),
+    },
+  ]),
+  product('tiles, batches, and more rows than columns', [3, 35, 20], [20, 17]),
+  product('tiles, long sums in chunks', [17, 1030], [1030, 18]),
+  product('tiles, no inner elements', [17, 0], [0, 18]),
+  product('tiles, long sums in blocks', [128, 17, 523], [523, 18]),
+].map((item): Case => ({ ...item, gradients: item.title.endsWith('blocks') ? 'none' : 'compare' }));
+
 /** Sums of many products, which are cut into chunks where the outputs are few. */
 const long = [
   {
@@ -175,6 +198,7 @@ export const cases = family({ forward: 2e-6, gradient: 2e-6 }, [
   ...transposed,
   ...batches,
   ...layers,
+  ...tiles,
   special,
   ...many,
   ...long,
