@@ -13,20 +13,22 @@ const MAX_KINDS = 256;
 export interface Stretch {
   /** A hash of its dispatches: the same work again has the same kind. */
   kind: number;
-  /** Milliseconds it took before, 0 where it is new. */
+  /** Milliseconds it took before, 0 where that is not known. */
   expected: number;
 }
 
 /**
  * Dawn in Node polls from the event loop as long as a promise of it is pending: a thread at full load, which a software
  * adapter needs for its work. A loop gives the device the same work again and again, so a read first sleeps through most
- * of the time that this very work took before. Before work that is new it does not sleep.
+ * of the time that this very work took before. Before work that is new it does not sleep, nor before that of a second time:
+ * the first may have waited for shaders to compile.
  */
 export class Pace {
   private kind = 0;
   private readonly underWay: Stretch[] = [];
   /** When the first stretch under way began, in ms. */
   private since = 0;
+  /** Running means of what came back more than once; 0 for what came back once. */
   private readonly means = new Map<number, number>();
 
   /** Notes a dispatch: its pipeline and workgroups, as one number. */
@@ -58,7 +60,8 @@ export class Pace {
       const observed = now - this.since;
       const { expected } = stretch;
       const late = now - asked < AT_ONCE;
-      const mean = expected === 0 ? observed : late ? expected / 2 : (1 - FRESH) * expected + FRESH * observed;
+      const known = expected === 0 ? observed : late ? expected / 2 : (1 - FRESH) * expected + FRESH * observed;
+      const mean = this.means.has(stretch.kind) ? known : 0;
       if (this.means.size >= MAX_KINDS) this.means.clear();
       this.means.set(stretch.kind, mean);
     }
