@@ -41,22 +41,6 @@ fn load(line: u32, column: u32, width: u32) -> f32 {
   return select(0.0, x[select(0u, line + column, inside)], inside);
 }
 
-fn store4(at: u32, w: u32, values: vec4<f32>) {
-  if (w < params.outW) { put(at, values.x); }
-  if (w + 1u < params.outW) { put(at + 1u, values.y); }
-  if (w + 2u < params.outW) { put(at + 2u, values.z); }
-  if (w + 3u < params.outW) { put(at + 3u, values.w); }
-}
-
-// Writes channel o of a group, whose channel 0 is plane `base` of out.
-fn store8(base: u32, o: u32, h: u32, w: u32, low: vec4<f32>, high: vec4<f32>) {
-  if (o < params.O) {
-    let at = ((base + o) * params.outH + h) * params.outW + w;
-    store4(at, w, low);
-    store4(at + 4u, w + 4u, high);
-  }
-}
-
 @compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -159,15 +143,13 @@ fn main(
       }
     }
   }
-  let base = (image * params.groups + group) * params.O;
-  store8(base, o, h, w, c0, d0);
-  if (TILE == 8u) {
-    store8(base, o + 1u, h, w, c1, d1);
-    store8(base, o + 2u, h, w, c2, d2);
-    store8(base, o + 3u, h, w, c3, d3);
-    store8(base, o + 4u, h, w, c4, d4);
-    store8(base, o + 5u, h, w, c5, d5);
-    store8(base, o + 6u, h, w, c6, d6);
-    store8(base, o + 7u, h, w, c7, d7);
+  // In one loop, for drivers compile `put`, which may be long, wherever it is called.
+  let sums = array<vec4<f32>, 16>(c0, d0, c1, d1, c2, d2, c3, d3, c4, d4, c5, d5, c6, d6, c7, d7);
+  let plane = (image * params.groups + group) * params.O + o;
+  for (var i = 0u; i < min(TILE, params.O - o) * 8u; i++) {
+    let column = w + i % 8u;
+    if (column < params.outW) {
+      put(((plane + i / 8u) * params.outH + h) * params.outW + column, sums[i / 4u][i % 4u]);
+    }
   }
 }

@@ -31,17 +31,6 @@ struct Params {
 @group(0) @binding(1) var<storage, read> b: array<f32>;
 @group(0) @binding(3) var<uniform> params: Params;
 
-fn store4(plane: u32, m: u32, n: vec4<u32>, values: vec4<f32>) {
-  if (m >= params.M) {
-    return;
-  }
-  let at = plane * params.outPlane + m * params.outRow + n * params.outColumn;
-  if (n.x < params.N) { put(at.x, values.x); }
-  if (n.y < params.N) { put(at.y, values.y); }
-  if (n.z < params.N) { put(at.z, values.z); }
-  if (n.w < params.N) { put(at.w, values.w); }
-}
-
 @compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) group: vec3<u32>,
@@ -111,15 +100,13 @@ fn main(
       c6 += b6;
       c7 += b7;
     }
-    store4(task, m, n, c0);
-    if (TILE == 8u) {
-      store4(task, m + 1u, n, c1);
-      store4(task, m + 2u, n, c2);
-      store4(task, m + 3u, n, c3);
-      store4(task, m + 4u, n, c4);
-      store4(task, m + 5u, n, c5);
-      store4(task, m + 6u, n, c6);
-      store4(task, m + 7u, n, c7);
+    // In one loop, for drivers compile `put`, which may be long, wherever it is called.
+    let sums = array<vec4<f32>, 8>(c0, c1, c2, c3, c4, c5, c6, c7);
+    for (var i = 0u; i < min(TILE, params.M - m) * 4u; i++) {
+      let column = n[i % 4u];
+      if (column < params.N) {
+        put(task * params.outPlane + (m + i / 4u) * params.outRow + column * params.outColumn, sums[i / 4u][i % 4u]);
+      }
     }
   }
 }

@@ -35,7 +35,7 @@ interface CrossEntropyAttrs {
 }
 
 /** Values that a thread sums before they join the rest: short sums have small errors. */
-const BLOCK = 16;
+const BLOCK = 8;
 
 /**
  * From logits [N, C, D] and labels [N, 1, D], for each row: its loss, lse - sum over c of wanted[c] logits[c], where lse = log

@@ -20,7 +20,7 @@ interface NormalizeAttrs {
 }
 
 /** Values that a thread sums before they join the rest: short sums have small errors. */
-const BLOCK = 16;
+const BLOCK = 8;
 /** Longer rows are normalized by the reductions, which spread them over many workgroups. */
 const LONG = 2 ** 16;
 

@@ -47,7 +47,7 @@ export interface Reduction extends Accumulator {
  * Accumulators that a thread combines before they join the rest: short sums have small errors. Drivers unroll the loop
  * over them, and take their time where combining takes several words.
  */
-const BLOCK = { word: 16, struct: 4 };
+const BLOCK = { word: 8, struct: 4 };
 /** Elements that one workgroup (by rows) or one thread (by columns) reduces before the work is split further. */
 const CHUNK = { rows: 4096, columns: 256 };
 /** Outputs from which on a thread for each keeps a device busy. */

@@ -19,7 +19,7 @@ interface SoftmaxAttrs {
 }
 
 /** Values that a thread sums before they join the rest: short sums have small errors. */
-const BLOCK = 16;
+const BLOCK = 8;
 /** Longer rows are left to the reductions. */
 const LONG = 2 ** 16;
 
