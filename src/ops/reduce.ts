@@ -47,7 +47,7 @@ export interface Reduction extends Accumulator {
  * Accumulators that a thread combines before they join the rest: short sums have small errors. Drivers unroll the loop
  * over them, and take their time where combining takes several words.
  */
-const BLOCK = { word: 8, struct: 4 };
+const BLOCK = { rows: 8, columns: 16, struct: 4 };
 /** Elements that one workgroup (by rows) or one thread (by columns) reduces before the work is split further. */
 const CHUNK = { rows: 4096, columns: 256 };
 /** Outputs from which on a thread for each keeps a device busy. */
@@ -197,7 +197,7 @@ function planLevels(job: Job, offset: number, kept: Part, gone: Part, first: boo
       source: byColumns ? columns : rows,
       preamble:
         program(job, first, chunks === 1) +
-        constants({ WG, BLOCK: wordsOf(reduction) > 1 ? BLOCK.struct : BLOCK.word }),
+        constants({ WG, BLOCK: wordsOf(reduction) > 1 ? BLOCK.struct : byColumns ? BLOCK.columns : BLOCK.rows }),
     },
     params,
     ...(first ? { take: 0 } : {}),
