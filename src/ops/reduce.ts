@@ -49,7 +49,7 @@ export interface Reduction extends Accumulator {
  */
 const BLOCK = { rows: 8, columns: 16, struct: 4 };
 /** Elements that one workgroup (by rows) or one thread (by columns) reduces before the work is split further. */
-const CHUNK = { rows: 4096, columns: 256 };
+const CHUNK = { rows: 2048, columns: 256 };
 /** Outputs from which on a thread for each keeps a device busy. */
 const MANY = 64;
 
