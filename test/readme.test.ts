@@ -73,6 +73,22 @@ const commands: Record<string, () => Promise<void>> = {
   'npx downhill check --op matmul conv2d': async () => {
     expect(await run('npx', 'downhill', 'check', '--op', 'matmul', 'conv2d')).toMatch(/matmul[\s\S]*conv2d/);
   },
+  'npx downhill search mnist --trials 20 --stages 2 --jobs 2 --limit 2000': async () => {
+    const flags = '--trials 4 --stages 2 --jobs 2 --limit 128'.split(' ');
+    const out = await run('npx', 'downhill', 'search', 'mnist', ...flags, '--out', join(folder, 'search'));
+    expect(out).toMatch(/search\.html/);
+  },
+  'npx downhill race': async () => {
+    await run('npx', 'downhill', 'race', '--steps', '20', '--out', join(folder, 'race.png'));
+    expect((await readFile(join(folder, 'race.png'))).subarray(1, 4).toString()).toBe('PNG');
+  },
+  'npx downhill tune': async () => {
+    expect(await run('npx', 'downhill', 'tune', '--help')).toContain('--budget');
+  },
+  // The libraries compared with are not installed for tests: test/bench.test.ts runs the rest.
+  'npm run bench -- --quick': async () => {
+    expect(JSON.parse(await readFile('package.json', 'utf8')).scripts.bench).toBe('node bench/start.js');
+  },
   'npm run mutants -- --sample 50': async () => {
     const out = await run('npm', 'run', 'mutants', '--', '--op', 'relu', '--sample', '5', '--least', '1');
     expect(out).toMatch(/\d tried in .* 100\.0 % caught\n$/);
@@ -116,7 +132,7 @@ test('figures come with commands that are tried, and none is left open', () => {
 });
 
 describe('examples', () => {
-  const [node, compiled, gradcheck, ...otherScripts] = examples('js');
+  const [node, training, compiled, gradcheck, ...otherScripts] = examples('js');
   const [page, ...otherPages] = examples('html');
   const [row, ...otherRows] = examples('ts');
 
@@ -130,6 +146,12 @@ describe('examples', () => {
     const losses = [...out.matchAll(/step \d+: loss (\d\.\d+)/g)].map((match) => Number(match[1]));
     expect(losses.length).toBe(4);
     expect(losses[3]).toBeLessThan(losses[0] / 4);
+  });
+
+  test('fit trains what sanity finds well', async () => {
+    await writeFile(join(folder, 'training.mjs'), training);
+    const out = await run(process.execPath, join(folder, 'training.mjs'));
+    expect(Number(out.match(/validation accuracy ([\d.]+)\n$/)![1])).toBeGreaterThan(0.85);
   });
 
   test('a compiled step trains, and explains itself', async () => {
