@@ -122,7 +122,7 @@ async function filesIn(folders: string[]): Promise<string[]> {
     const names = await readdir(join(root, folder), { recursive: true }).catch(() => []);
     return names.map((name) => `./${posix.join(folder, name)}`);
   });
-  const made = /\/(node_modules|dist|output)\//;
+  const made = /\/(node_modules|dist|output|results|portable)\//;
   return (await Promise.all(lists)).flat().filter((file) => /\.\w+$/.test(file) && !made.test(file));
 }
 

@@ -9,10 +9,11 @@ import { createServer } from 'vite';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { normal } from '../src/check/values.ts';
 import { launchChromium } from './chromium.ts';
+import { blocksOf } from './examples.ts';
 
 const folder = join('test', 'output', 'readme');
 const readme = await readFile('README.md', 'utf8');
-const blocks = [...readme.matchAll(/^```(\w+)\n(.*?)^```$/gms)].map(([, language, text]) => ({ language, text }));
+const blocks = await blocksOf('README.md');
 const examples = (language: string) => blocks.filter((block) => block.language === language).map(({ text }) => text);
 
 // The user's shell has none of the test runner's variables.
