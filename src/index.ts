@@ -71,7 +71,7 @@ export { type Evaluated, type EvaluateOptions, evaluate, predictions } from './t
 export { fit } from './train/fit.ts';
 export type { FitOptions } from './train/fit-options.ts';
 export { type FindLrOptions, type FoundLr, findLr } from './train/lr-finder.ts';
-export { type ReferenceCnnOptions, referenceCnn } from './train/models.ts';
+export { type ImageCnnOptions, imageCnn, type ReferenceCnnOptions, referenceCnn } from './train/models.ts';
 export type { MonitorRecord, ProbeRecord } from './train/monitor-records.ts';
 export { type MonitorOptions, type Monitors, monitors } from './train/monitors.ts';
 export { type Report, reportHtml, reportOf } from './train/report.ts';

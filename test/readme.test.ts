@@ -34,6 +34,11 @@ beforeAll(async () => {
   await run('npm', 'run', 'build');
 });
 
+/** The help of a command tells of a flag, an argument or an example. */
+async function known(command: string, words: string): Promise<void> {
+  expect(await run('npx', 'downhill', command, '--help')).toContain(words);
+}
+
 /** How each command is tried: what it runs, and what its output must hold. */
 const commands: Record<string, () => Promise<void>> = {
   'npm ci && npm run train': async () => {
@@ -94,6 +99,15 @@ const commands: Record<string, () => Promise<void>> = {
     const out = await run('npm', 'run', 'mutants', '--', '--op', 'relu', '--sample', '5', '--least', '1');
     expect(out).toMatch(/\d tried in .* 100\.0 % caught\n$/);
   },
+  // test/cli-commands.test.ts and test/train.test.ts try these, with models, images and runs of their own.
+  'npx downhill train mnist --model cnn --epochs 5': () => known('train', '--model'),
+  'npx downhill train ./photos --size 64 --epochs 10': () => known('train', '--size'),
+  'npx downhill train ./my-model.ts': () => known('train', 'my-model.ts'),
+  'npx downhill train --resume runs/mnist-20261121-213005': () => known('train', '--resume'),
+  'npx downhill sanity ./my-model.ts': () => known('sanity', 'my-model.ts'),
+  'npx downhill find-lr ./my-model.ts': () => known('find-lr', 'my-model.ts'),
+  'npx downhill predict runs/mnist-20261121-213005 7.png': () => known('predict', '<images...>'),
+  'npx downhill compare runs/a runs/b': () => known('compare', '<runs...>'),
   'npm run build': async () => {}, // by beforeAll
   'npm run lint': async () => {
     await run('npm', 'run', 'lint');

@@ -1,60 +1,12 @@
 // Runs `downhill train` and `downhill check` as a user does: output, files, exit codes, and lines that say what is wrong.
-import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
-import { build } from 'esbuild';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
 import { decodeSafetensors, init, MNIST_FILES, referenceCnn } from '../src/index.ts';
+import { commandIn, metricsIn } from './command.ts';
 
-const output = resolve('test/output/train');
-const command = join(output, 'downhill.js');
-const out = (name: string) => join(output, name);
-
-// Its own build, so that it neither waits for dist/ nor disturbs it.
-beforeAll(async () => {
-  await rm(output, { recursive: true, force: true });
-  await build({
-    entryPoints: ['src/cli/main.ts'],
-    outfile: command,
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'es2022',
-    loader: { '.wgsl': 'text' },
-    packages: 'external',
-    conditions: ['downhill-source'],
-    logLevel: 'warning',
-  });
-});
-
-interface Ended {
-  code: number | null;
-  stdout: string;
-  lines: string[];
-  stderr: string;
-}
-
-/** Runs the command to its end; `watch` sees its output so far each time there is more. */
-function downhill(args: string[], watch?: (stdout: string, child: ChildProcess) => void): Promise<Ended> {
-  const child = spawn(process.execPath, [command, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-  const text = { stdout: '', stderr: '' };
-  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-    text.stdout += chunk;
-    watch?.(text.stdout, child);
-  });
-  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
-    text.stderr += chunk;
-  });
-  return new Promise((done, fail) => {
-    child.on('error', fail);
-    child.on('close', (code) => {
-      // Dawn writes a word of its own on some adapters.
-      const stderr = text.stderr.replace(/^Warning: max.*\n/gm, '');
-      done({ code, stdout: text.stdout, lines: text.stdout.trimEnd().split('\n'), stderr });
-    });
-  });
-}
+const { out, downhill } = commandIn('train');
 
 /** The model file's tensors and metadata. */
 async function modelIn(folder: string) {
@@ -67,13 +19,7 @@ async function modelIn(folder: string) {
   };
 }
 
-const metricsIn = async (folder: string) =>
-  (await readFile(join(folder, 'metrics.jsonl'), 'utf8'))
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line));
-
-const files = ['metrics.jsonl', 'model.safetensors', 'report.html'];
+const files = ['best.safetensors', 'last.safetensors', 'metrics.jsonl', 'model.safetensors', 'report.html'];
 
 describe('downhill train', () => {
   test('trains on the default adapter, and leaves a model, metrics and a report', async () => {
@@ -95,10 +41,16 @@ describe('downhill train', () => {
     expect(Array.from(await model.stateDict()['0.weight'].data())).toEqual(Array.from(tensors['0.weight'].data));
 
     const metrics = await metricsIn(folder);
-    expect(metrics.map(({ kind }) => kind)).toEqual(['step', 'step', 'step', 'step', 'epoch', 'test']);
-    expect(metrics[1]).toMatchObject({ step: 2, steps: 4, epoch: 1, loss: expect.any(Number), lr: expect.any(Number) });
-    expect(metrics[4].validationAccuracy).toBeGreaterThanOrEqual(0);
-    expect(lines.at(-1)).toContain((100 * metrics[5].accuracy).toFixed(2));
+    const of = (wanted: string) => metrics.filter(({ kind }) => kind === wanted);
+    expect(metrics[0]).toMatchObject({ kind: 'run', title: 'MNIST: reference CNN', stepsPerEpoch: 4 });
+    expect(metrics[0].flags).toMatchObject({ dataset: 'mnist', lr: '0.003' });
+    expect(of('step').map(({ step }) => step)).toEqual([1, 2, 3, 4]);
+    expect(of('step')[1]).toMatchObject({ steps: 4, epoch: 1, loss: expect.any(Number), lr: expect.any(Number) });
+    expect(of('probe')).toMatchObject([{ step: 1, layers: expect.any(Array) }]);
+    expect(of('filters').map(({ step }) => step)).toEqual([0, 4]);
+    expect(of('epoch')[0].validationAccuracy).toBeGreaterThanOrEqual(0);
+    expect(metrics.at(-1).kind).toBe('test');
+    expect(lines.at(-1)).toContain((100 * metrics.at(-1).accuracy).toFixed(2));
 
     const html = await readFile(join(folder, 'report.html'), 'utf8');
     expect(html).not.toMatch(/https?:|\b(src|href)=|@import|url\(/);
@@ -136,12 +88,13 @@ describe('downhill train', () => {
     });
     expect(code).toBe(130);
     expect(lines.at(-1)).toMatch(/^stopped after step \d+ of 125, .*not tested$/);
-    expect((await readdir(folder)).sort()).toEqual(files);
+    expect((await readdir(folder)).sort()).toEqual(files.filter((name) => name !== 'best.safetensors'));
     const { tensors, metadata } = await modelIn(folder);
     referenceCnn().loadStateDict(tensors);
-    const metrics = await metricsIn(folder);
-    expect(metrics).toHaveLength(Number(metadata.steps));
-    expect(metrics.length).toBeLessThan(125);
+    const steps = (await metricsIn(folder)).filter(({ kind }) => kind === 'step');
+    expect(steps).toHaveLength(Number(metadata.steps));
+    expect(steps.length).toBeLessThan(125);
+    expect(lines.at(-2)).toBe(`go on with: downhill train --resume ${folder}`);
     expect(await readFile(join(folder, 'report.html'), 'utf8')).toContain('Stopped early');
   });
 
@@ -166,8 +119,11 @@ describe('what a user can mend is one line, and exit code 1', () => {
   test.each([
     [['train', 'mnist', '--bogus'], "error: unknown option '--bogus'"],
     [['train', 'mnist', '--epoch', '3'], "error: unknown option '--epoch' (Did you mean --epochs?)"],
-    [['train'], "error: missing required argument 'dataset'"],
-    [['train', 'cifar'], 'Allowed choices are mnist.'],
+    [['train'], 'error: name what to train on: mnist, fashion-mnist, cifar10'],
+    [
+      ['train', 'cifar'],
+      'expected mnist, fashion-mnist, cifar10, a folder of images or a module (.ts, .js), got cifar',
+    ],
     [['train', 'mnist', '--optimizer', 'adagrad'], 'Allowed choices are adam, rmsprop, sgd.'],
     [['train', 'mnist', '--epochs', '0'], 'Expected a whole number of at least 1.'],
     [['train', 'mnist', '--batch', '1.5'], 'Expected a whole number of at least 1.'],

@@ -2,7 +2,8 @@
 import { readdir, rm } from 'node:fs/promises';
 import { build } from 'esbuild';
 
-const outdir = 'dist';
+// Elsewhere for tests, which leave dist/ alone.
+const outdir = process.argv[2] ?? 'dist';
 const sources = (await readdir('src', { recursive: true })).filter((name) => /(?<!\.d)\.ts$/.test(name));
 
 // Module by module, not in one bundle: so a bundler of a web page can leave out what the page does not import, and all

@@ -1,11 +1,10 @@
 // `downhill compare`: several runs on one page, from what their folders hold.
-import { existsSync } from 'node:fs';
-import { open, readFile, writeFile } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { type Report, type RunLine, reportOf } from '../train/report.ts';
 import { compareHtml, type NamedRun } from '../train/report-compare.ts';
 import { UserError } from './errors.ts';
+import { readRun } from './run-records.ts';
 
 const help = `
 The page shows the losses and accuracies of all runs on the same axes, their results side by side, the flags that are not
@@ -42,50 +41,5 @@ function namesOf(paths: string[]): string[] {
   for (let n = 1; ; n++) {
     const names = parts.map((all) => all.slice(-n).join('/'));
     if (new Set(names).size === names.length || n > 64) return names;
-  }
-}
-
-/** The report of a run from its folder. Throws a UserError where it holds no run. */
-export async function readRun(folder: string): Promise<Report> {
-  const path = join(folder, 'metrics.jsonl');
-  if (!existsSync(folder)) throw new UserError(`${folder}: there is no such folder`);
-  if (!existsSync(path)) throw new UserError(`${folder}: expected the folder of a run, found no metrics.jsonl in it`);
-  const text = await readFile(path, 'utf8').catch((error) => {
-    throw new UserError(`${path}: cannot be read (${error.message})`);
-  });
-  const rows = text.split('\n');
-  const lines = rows.flatMap((row, i): RunLine[] => {
-    if (row.trim() === '') return [];
-    try {
-      const line = JSON.parse(row);
-      if (typeof line?.kind === 'string') return [line];
-    } catch {
-      // A run that was killed may have left its last line unfinished.
-      if (i === rows.length - 1) return [];
-    }
-    throw new UserError(`${path}: line ${i + 1} is no record of a run`);
-  });
-  if (!lines.some(({ kind }) => kind === 'step')) throw new UserError(`${path}: holds no training step`);
-  return reportOf(lines, { title: basename(resolve(folder)), flags: await flagsIn(join(folder, 'model.safetensors')) });
-}
-
-/** Bytes of a header that is believed. */
-const HEADER = 10_000_000;
-
-/** What a model file says of its training: the metadata of its header. Empty where there is no such file. */
-async function flagsIn(path: string): Promise<Record<string, string>> {
-  if (!existsSync(path)) return {};
-  const file = await open(path);
-  try {
-    const start = new DataView(new ArrayBuffer(8));
-    await file.read(start, 0, 8, 0);
-    const length = Number(start.getBigUint64(0, true));
-    const header = new Uint8Array(Math.min(length, HEADER));
-    await file.read(header, 0, header.length, 8);
-    return JSON.parse(new TextDecoder().decode(header)).__metadata__ ?? {};
-  } catch {
-    throw new UserError(`${path}: expected a model in the safetensors format`);
-  } finally {
-    await file.close();
   }
 }

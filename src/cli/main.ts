@@ -5,7 +5,10 @@ import { Command, CommanderError } from 'commander';
 import { addCheck } from './check.ts';
 import { addCompare } from './compare.ts';
 import { complain, oneLine } from './errors.ts';
+import { addFindLr } from './find-lr.ts';
+import { addPredict } from './predict.ts';
 import { addRace } from './race.ts';
+import { addSanity } from './sanity.ts';
 import { addSearch } from './search.ts';
 import { addTrain } from './train.ts';
 import { addTune } from './tune.ts';
@@ -24,6 +27,9 @@ const program = new Command('downhill')
   .configureOutput({ outputError: (text, write) => write(`${oneLine(text)}\n`) })
   .exitOverride();
 addTrain(program);
+addSanity(program);
+addFindLr(program);
+addPredict(program);
 addCheck(program);
 addCompare(program);
 addSearch(program);

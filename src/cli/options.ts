@@ -1,5 +1,7 @@
 // Options that commands share, and the readers of their values.
-import { InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { DATASETS } from './datasets.ts';
+import { LEARNING_RATES } from './recipe.ts';
 
 export const adapterOption = () =>
   new Option(
@@ -24,3 +26,53 @@ export const positive = (text: string) =>
 
 export const probability = (text: string) =>
   numberIn(text, 'a number of at least 0 and below 1', (value) => value >= 0 && value < 1);
+
+/** Height and width: `64`, or `48x64`. */
+export function imageSize(text: string): [number, number] {
+  const [, height, width = height] = /^(\d{1,5})(?:x(\d{1,5}))?$/.exec(text) ?? [];
+  if (!(Number(height) > 0 && Number(width) > 0)) {
+    throw new InvalidArgumentError('Expected a size in pixels, such as 64 or 48x64 (height by width).');
+  }
+  return [Number(height), Number(width)];
+}
+
+/** What a command works on, as its help says it. */
+export const WHAT = `${Object.keys(DATASETS).join(', ')}, a folder of images by class, or a module of yours (.ts, .js)`;
+
+export const deviceOptions = (command: Command): Command =>
+  command
+    .addOption(new Option('--device <kind>', 'where to compute').choices(['webgpu', 'cpu']).default('webgpu'))
+    .addOption(adapterOption());
+
+/** The options of all commands that make a model and its data. */
+export function taskOptions(command: Command): Command {
+  const rates = Object.entries(LEARNING_RATES).map(([name, lr]) => `${lr} for ${name}`);
+  const files = Object.entries(DATASETS).map(([name, known]) => `${name}: ${known.files}`);
+  return command
+    .addOption(
+      new Option(
+        '--model <name>',
+        'a small network, or a deeper and more accurate one (default: reference for mnist, else cnn)',
+      ).choices(['reference', 'cnn']),
+    )
+    .option('--width <n>', 'channels of the first convolutions of --model cnn (default: 16)', wholeFrom(1))
+    .option('--batch-norm', 'normalize each batch after each convolution (default: --model cnn does)')
+    .option('--no-batch-norm', 'leave that out')
+    .option('--dropout <p>', 'probability of dropping an input of the last layer (default: 0.25 for cnn)', probability)
+    .option('--lr <rate>', `learning rate at its highest (default: ${rates.join(', ')})`, positive)
+    .addOption(
+      new Option('--optimizer <name>', "how weights follow their gradients (default: adam, or the module's)").choices(
+        Object.keys(LEARNING_RATES),
+      ),
+    )
+    .option('--batch <n>', 'examples in a step', wholeFrom(1), 64)
+    .option(
+      '--seed <n>',
+      'where randomness starts: the same seed on the same adapter gives the same bits',
+      wholeFrom(0),
+      0,
+    )
+    .option('--limit <n>', 'take the first n training images only, and at most as many of the others', wholeFrom(1))
+    .option('--data <dir>', `folder of the dataset (${files.join('; ')})`)
+    .option('--size <pixels>', 'what the images of a folder are resized to: 64, or 48x64', imageSize);
+}

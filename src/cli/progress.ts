@@ -99,12 +99,10 @@ function lines(write: (line: string) => void): Progress {
 }
 
 /** An epoch's result as one line. */
-export function epochLine({ epoch, trainLoss, trainAccuracy, ...rest }: EpochReport, epochs: number): string {
-  const { validationLoss, validationAccuracy, seconds } = rest;
-  const validation =
-    validationLoss === null || validationAccuracy === null
-      ? ''
-      : `  validation: loss ${validationLoss.toFixed(4)}, accuracy ${percent(validationAccuracy)}`;
-  const training = `training: loss ${trainLoss.toFixed(4)}, accuracy ${percent(trainAccuracy ?? 0)}`;
-  return `epoch ${epoch}/${epochs}  ${training}${validation}  in ${duration(seconds)}`;
+export function epochLine(report: EpochReport, epochs: number): string {
+  const { epoch, trainLoss, trainAccuracy, validationLoss, validationAccuracy, seconds } = report;
+  const figures = (loss: number, accuracy: number | null) =>
+    `loss ${loss.toFixed(4)}${accuracy === null ? '' : `, accuracy ${percent(accuracy)}`}`;
+  const validation = validationLoss === null ? '' : `  validation: ${figures(validationLoss, validationAccuracy)}`;
+  return `epoch ${epoch}/${epochs}  training: ${figures(trainLoss, trainAccuracy)}${validation}  in ${duration(seconds)}`;
 }

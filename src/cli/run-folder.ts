@@ -8,6 +8,8 @@ import { UserError } from './errors.ts';
 const failed = (path: string, error: unknown) =>
   new UserError(`--out: cannot write ${path} (${(error as Error).message})`);
 
+const line = (entry: object) => `${JSON.stringify(entry)}\n`;
+
 export class RunFolder {
   readonly path: string;
   private readonly metrics: number;
@@ -17,11 +19,16 @@ export class RunFolder {
     this.metrics = metrics;
   }
 
-  /** Makes the folder, or takes one that is there, and begins its metrics anew. Throws a UserError where it cannot be written. */
-  static async at(path: string): Promise<RunFolder> {
+  /**
+   * Makes the folder, or takes one that is there, and begins its metrics anew, with these lines. Throws a UserError where it
+   * cannot be written.
+   */
+  static async at(path: string, lines: readonly object[] = []): Promise<RunFolder> {
     try {
       await makeFolder(path);
-      return new RunFolder(path, openSync(join(path, 'metrics.jsonl'), 'w'));
+      const metrics = join(path, 'metrics.jsonl');
+      await writeWhole(metrics, lines.map(line).join(''));
+      return new RunFolder(path, openSync(metrics, 'a'));
     } catch (error) {
       throw failed(path, error);
     }
@@ -46,7 +53,7 @@ export class RunFolder {
   /** Appends one line of JSON to metrics.jsonl. */
   log(entry: object): void {
     try {
-      writeSync(this.metrics, `${JSON.stringify(entry)}\n`);
+      writeSync(this.metrics, line(entry));
     } catch (error) {
       throw failed(join(this.path, 'metrics.jsonl'), error);
     }

@@ -1,195 +1,208 @@
-// One training run: data, device, model, training, test, and the files that stay.
-
-// Gives tensors their methods, backward() among them.
-import '../ops/methods.ts';
-import { init } from '../backends/init.ts';
-import type { AdapterChoice } from '../backends/webgpu/door.ts';
-import type { ImageSet } from '../data/images.ts';
-import { loadMnist } from '../data/mnist.node.ts';
-import type { Mnist } from '../data/mnist.ts';
+// One training run: a task, training, test, and the files that stay.
 import { hostTensors } from '../io/checkpoint.ts';
 import { encodeSafetensors } from '../io/safetensors.ts';
-import type { Module } from '../nn/module.ts';
-import { Adam, type Optimizer, RMSprop, SGD } from '../optim/index.ts';
-import type { Device } from '../tensor/device.ts';
-import { manualSeed } from '../tensor/random.ts';
-import type { StepReport } from '../train/callback.ts';
+import type { Callback } from '../train/callback.ts';
 import { evaluate } from '../train/evaluate.ts';
 import { fit } from '../train/fit.ts';
-import { referenceCnn } from '../train/models.ts';
+import { tensorBoard } from '../train/monitor-tensorboard.node.ts';
+import { monitors } from '../train/monitors.ts';
 import { reportHtml } from '../train/report.ts';
 import { duration, grouped, percent } from '../train/report-format.ts';
-import { UserError } from './errors.ts';
-import { type Interrupt, onInterrupt } from './interrupt.ts';
+import { nameOf } from './datasets.ts';
+import { asUserError, UserError } from './errors.ts';
+import { onInterrupt } from './interrupt.ts';
 import { epochLine, progress } from './progress.ts';
+import { schedule } from './recipe.ts';
+import type { Resumed } from './resume.ts';
 import { RunFolder } from './run-folder.ts';
+import { readRun } from './run-records.ts';
+import { type Task, type TaskFlags, withTask } from './task.ts';
 
-/** Learning rates that suit the reference CNN at batch 64, by optimizer. */
-export const LEARNING_RATES = { adam: 0.003, rmsprop: 0.001, sgd: 0.05 };
-
-export interface TrainFlags {
+export interface TrainFlags extends TaskFlags {
   epochs: number;
   batch: number;
-  lr?: number;
-  optimizer: keyof typeof LEARNING_RATES;
-  seed: number;
-  batchNorm?: boolean;
-  dropout: number;
-  limit?: number;
-  data?: string;
+  checkpointEvery?: number;
   out?: string;
-  device: 'webgpu' | 'cpu';
-  adapter?: AdapterChoice;
+  tensorboard?: boolean;
+  json?: boolean;
 }
 
 const INTERRUPTED = 130;
 
-/** Factor on the learning rate: from 1 straight down to 0, which after one epoch is as good as half a cosine. */
-export const schedule = (progress: number): number => 1 - progress;
-
-/** Trains as the flags say. A run that Ctrl-C ended leaves with exit code 130. */
-export async function train(dataset: string, flags: TrainFlags): Promise<void> {
-  const data = limited(await loadMnist(flags.data).catch(asUserError), flags.limit);
-  const device = await init({ device: flags.device, adapter: flags.adapter });
-  let folder: RunFolder | undefined;
-  let interrupt: Interrupt | undefined;
-  try {
-    console.log(`device: ${device}${device.info.software ? '' : ' (hardware)'}`);
-    folder = flags.out ? await RunFolder.at(flags.out) : await RunFolder.fresh(dataset);
-    const shown = progress();
-    interrupt = onInterrupt(() => {
+/** Trains as the flags say, from the start or from a checkpoint. A run that Ctrl-C ended leaves with exit code 130. */
+export const train = (what: string, flags: TrainFlags, resumed?: Resumed<TrainFlags>): Promise<void> =>
+  withTask(what, flags, async (task) => {
+    const { device } = task;
+    const shown = progress(flags.json ? process.stderr : process.stdout);
+    shown.say(`device: ${device}${device.info.software ? '' : ' (hardware)'}`);
+    const folder = flags.out ? await RunFolder.at(flags.out, resumed?.lines) : await RunFolder.fresh(nameOf(what));
+    const interrupt = onInterrupt(() => {
       shown.stop();
       shown.say('stopping after the step at hand; Ctrl-C again stops at once, without a model');
     });
     try {
-      await run({ dataset, flags, data, device, folder, shown, signal: interrupt.signal });
+      const result = await run({ what, flags, resumed, task, folder, shown, signal: interrupt.signal });
+      if (flags.json) console.log(JSON.stringify(result, null, 2));
     } finally {
       shown.stop();
+      interrupt.release();
+      folder.close();
     }
-  } finally {
-    interrupt?.release();
-    folder?.close();
-    device.destroy();
-  }
-}
+  });
 
 interface Run {
-  dataset: string;
+  what: string;
   flags: TrainFlags;
-  data: Mnist;
-  device: Device;
+  resumed?: Resumed<TrainFlags>;
+  task: Task;
   folder: RunFolder;
   shown: ReturnType<typeof progress>;
   signal: AbortSignal;
 }
 
-async function run(given: Run): Promise<void> {
-  const { dataset, flags, data, device, folder, shown, signal } = given;
-  const { epochs, batch, optimizer, seed, batchNorm = false, dropout } = flags;
-  const lr = flags.lr ?? LEARNING_RATES[optimizer];
-  manualSeed(seed);
-  const model = referenceCnn({ batchNorm, dropout });
-  const name = ['reference CNN', batchNorm && 'batch norm', dropout && `dropout ${dropout}`].filter(Boolean).join(', ');
-  const parameters = [...model.parameters()].reduce((n, { size }) => n + size, 0);
-  const [training, validating, testing] = [data.train, data.validation, data.test].map((set) => grouped(set.length));
-  shown.say(`data: ${dataset}, ${training} images to train on, ${validating} to validate, ${testing} to test`);
-  shown.say(`model: ${name}, ${grouped(parameters)} parameters; ${optimizer}, lr ${lr}, seed ${seed}`);
+/** What --json prints. */
+interface Result {
+  folder: string;
+  device: string;
+  model: string;
+  parameters: number;
+  settings: Record<string, string>;
+  /** Steps done, and of how many. */
+  step: number;
+  steps: number;
+  epochs: object[];
+  test: { loss: number; accuracy: number | null; images: number } | null;
+  complete: boolean;
+}
 
-  const fitted = await fitModel(model, lr, given);
-  const { steps } = fitted;
-  const last = steps.at(-1);
-  if (!last) {
+async function run(given: Run): Promise<Result> {
+  const { what, flags, task, folder, shown } = given;
+  const { splits, model, name, device } = task;
+  const { train: data, validation, test: testing } = splits;
+  const { epochs, batch, seed } = flags;
+  const optimizer = task.optimizer();
+  const parameters = [...model.parameters()].reduce((n, { size }) => n + size, 0);
+  const rest = [
+    validation && `${grouped(validation.length)} to validate`,
+    testing && `${grouped(testing.length)} to test`,
+  ];
+  const examples = task.input ? 'images' : 'examples';
+  shown.say(
+    `data: ${[`${task.settings.dataset}, ${grouped(data.length)} ${examples} to train on`, ...rest.filter(Boolean)].join(', ')}`,
+  );
+  shown.say(
+    `model: ${name}, ${grouped(parameters)} parameters; ${task.optimizerName}, lr ${optimizer.lr}, seed ${seed}`,
+  );
+  const chosen = { ...task.settings, epochs, batch, optimizer: task.optimizerName, lr: optimizer.lr, seed };
+  const settings = Object.fromEntries(Object.entries(chosen).map(([key, value]) => [key, String(value)]));
+  const { out: _, json: __, ...asked } = flags;
+  folder.log({
+    ...{ kind: 'run', title: `${nameOf(what).toUpperCase()}: ${name}`, device: String(device), flags: settings },
+    ...{ stepsPerEpoch: Math.ceil(data.length / batch), asked: { what, flags: asked } },
+  });
+
+  const seconds = await fitModel(given, optimizer);
+  // Of the whole run, with what was done before it was resumed; a run without any step makes no report.
+  const soFar = await readRun(folder.path).catch(() => null);
+  const steps = { done: soFar?.steps.at(-1)?.step ?? 0, all: Math.ceil(data.length / batch) * epochs };
+  const result: Result = {
+    ...{ folder: folder.path, device: String(device), model: name, parameters, settings },
+    ...{ step: steps.done, steps: steps.all, epochs: soFar?.epochs ?? [], test: null, complete: false },
+  };
+  if (steps.done === 0) {
     process.exitCode = INTERRUPTED;
     shown.say('stopped before the first step: nothing was trained');
-    return;
+    return result;
   }
 
-  const state = await hostTensors(model.stateDict());
-  const used = Object.entries({
-    ...{ model: 'referenceCnn', 'batch-norm': batchNorm, dropout, dataset, limit: flags.limit ?? 'none' },
-    ...{ epochs, batch, optimizer, lr, seed, steps: last.step },
-  });
-  const metadata = Object.fromEntries(used.map(([key, value]) => [key, String(value)]));
-  await folder.write('model.safetensors', encodeSafetensors(state, metadata));
+  const metadata = { ...settings, steps: String(steps.done), ...(task.input && { input: JSON.stringify(task.input) }) };
+  await folder.write('model.safetensors', encodeSafetensors(await hostTensors(model.stateDict()), metadata));
 
-  const test = last.step < last.steps ? null : await testOf(model, data.test, shown, signal);
+  const trained = result.epochs.length >= epochs;
+  const test = trained && testing ? await testOf(given) : null;
+  const complete = trained && (test !== null || !testing);
   if (test) folder.log({ kind: 'test', ...test });
-  const html = reportHtml({
-    ...fitted,
-    title: `${dataset.toUpperCase()}: ${name}`,
-    device: String(device),
-    flags: metadata,
-    stepsPerEpoch: Math.ceil(data.train.length / batch),
-    filters: state['0.weight'],
-    test,
-  });
-  await folder.write('report.html', html);
+  await folder.write('report.html', reportHtml(await readRun(folder.path)));
   shown.say(`wrote model.safetensors, metrics.jsonl and report.html into ${folder.path}`);
-  if (test) shown.say(`test accuracy ${percent(test.accuracy)}`);
-  else {
+  if (complete) {
+    const last = soFar?.epochs.at(-1);
+    if (test)
+      shown.say(
+        test.accuracy === null ? `test loss ${test.loss.toFixed(4)}` : `test accuracy ${percent(test.accuracy)}`,
+      );
+    else if (typeof last?.validationAccuracy === 'number')
+      shown.say(`validation accuracy ${percent(last.validationAccuracy)}`);
+  } else {
     process.exitCode = INTERRUPTED;
-    shown.say(
-      `stopped after step ${last.step} of ${last.steps}, ${duration(fitted.seconds)} into training; not tested`,
-    );
+    const where = `step ${steps.done} of ${steps.all}, ${duration(seconds)} into training`;
+    shown.say(`go on with: downhill train --resume ${folder.path}`);
+    shown.say(`stopped after ${where}; not tested`);
   }
+  return { ...result, test, complete };
 }
 
 /** Trains, with every step and epoch shown and logged. Throws a UserError where the loss is no number any more. */
-async function fitModel(model: Module, lr: number, { flags, data, folder, shown, signal }: Run) {
-  const steps: StepReport[] = [];
-  let diverged = '';
-  const began = performance.now();
-  const epochs = await fit(model, {
-    data: data.train,
-    validation: data.validation,
-    optimizer: optimizerOf(flags.optimizer, model, lr),
-    epochs: flags.epochs,
-    batchSize: flags.batch,
-    schedule,
-    signal,
-    callbacks: [
-      {
-        onStep(report, training) {
-          steps.push(report);
-          folder.log({ kind: 'step', ...report });
-          shown.step(report);
-          if (!Number.isFinite(report.loss)) {
-            diverged ||= `the loss became ${report.loss} at step ${report.step}`;
-            training.stop(diverged);
-          }
-          // Gives Ctrl-C a turn, where the device computes on this thread.
-          return new Promise((resolve) => setImmediate(resolve));
-        },
-        onEpoch(report) {
-          folder.log({ kind: 'epoch', ...report });
-          shown.say(epochLine(report, flags.epochs));
-        },
-      },
-    ],
+async function fitModel(
+  { flags, resumed, task, folder, shown, signal }: Run,
+  optimizer: ReturnType<Task['optimizer']>,
+) {
+  const { splits, model, loss } = task;
+  const board = flags.tensorboard ? tensorBoard(folder.path) : null;
+  const watch = monitors({
+    write(record) {
+      folder.log(record);
+      board?.write(record);
+    },
   });
-  shown.stop();
-  if (diverged) throw new UserError(`${diverged}: try a --lr below ${lr}`);
-  return { steps, epochs, seconds: (performance.now() - began) / 1000 };
-}
-
-export function asUserError(error: Error): never {
-  throw new UserError(error.message);
-}
-
-export function limited({ train, validation, test }: Mnist, limit = Number.POSITIVE_INFINITY): Mnist {
-  const first = (set: ImageSet) => set.slice(0, Math.min(limit, set.length));
-  return { train: first(train), validation: first(validation), test: first(test) };
-}
-
-function optimizerOf(name: TrainFlags['optimizer'], model: Module, lr: number): Optimizer {
-  if (name === 'adam') return new Adam(model.parameters(), { lr });
-  if (name === 'rmsprop') return new RMSprop(model.parameters(), { lr });
-  return new SGD(model.parameters(), { lr, momentum: 0.9 });
+  const telling: Callback = {
+    onStep(report) {
+      folder.log({ kind: 'step', ...report });
+      shown.step(report);
+      if (!Number.isFinite(report.loss)) {
+        throw new UserError(
+          `the loss became ${report.loss} at step ${report.step}: try a --lr below ${flags.lr ?? optimizer.lr}`,
+        );
+      }
+      // Gives Ctrl-C a turn, where the device computes on this thread.
+      return new Promise((resolve) => setImmediate(resolve));
+    },
+    onEpoch(report) {
+      folder.log({ kind: 'epoch', ...report });
+      shown.say(epochLine(report, flags.epochs));
+    },
+  };
+  const began = performance.now();
+  try {
+    await fit(model, {
+      data: splits.train,
+      validation: splits.validation,
+      ...{ loss, optimizer, schedule, signal },
+      epochs: flags.epochs,
+      batchSize: flags.batch,
+      callbacks: [watch, ...(board ? [board] : []), telling],
+      checkpoint: {
+        folder: folder.path,
+        every: flags.checkpointEvery,
+        // Only images by class surely have an accuracy.
+        best: task.input && !loss ? 'accuracy' : 'loss',
+      },
+      resume: resumed?.checkpoint,
+    });
+  } catch (error) {
+    // Data or a model that changed since, and a disk that is full.
+    if (/^(resume|checkpoint): /.test((error as Error).message)) asUserError(error as Error);
+    throw error;
+  } finally {
+    shown.stop();
+  }
+  return (performance.now() - began) / 1000;
 }
 
 /** Loss and accuracy on the test images, or null where Ctrl-C came first. */
-async function testOf(model: Module, images: ImageSet, shown: Run['shown'], signal: AbortSignal) {
-  shown.say(`testing on ${grouped(images.length)} images`);
-  const { loss, accuracy, count } = await evaluate(model, images, { signal });
-  return count < images.length ? null : { loss, accuracy: accuracy!, images: count };
+async function testOf({ task, shown, signal }: Run): Promise<Result['test']> {
+  const { model, splits, loss, input } = task;
+  const data = splits.test!;
+  shown.say(`testing on ${grouped(data.length)} ${input ? 'images' : 'examples'}`);
+  const { count, ...means } = await evaluate(model, data, { signal, loss });
+  return count < data.length ? null : { ...means, images: count };
 }

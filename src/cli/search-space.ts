@@ -1,7 +1,7 @@
 // What `downhill search` can search over, and how its ranges are written: `1e-6:10:log`, `0,0.25,0.5`.
 import { choice, type Interval, logUniform, type Range, type Space, uniform, type Value } from '../search/space.ts';
 import { UserError } from './errors.ts';
-import { LEARNING_RATES } from './run.ts';
+import { LEARNING_RATES } from './recipe.ts';
 
 interface Tunable {
   /** What its values are, in words. */

@@ -11,13 +11,14 @@ import type { TrialContext, TrialResult } from '../search/trial.ts';
 import { snapshot } from '../train/ensemble.ts';
 import { fit } from '../train/fit.ts';
 import { referenceCnn } from '../train/models.ts';
-import { limited, schedule, type TrainFlags } from './run.ts';
+import { limited } from './datasets.ts';
+import { type OptimizerName, schedule } from './recipe.ts';
+import type { TrainFlags } from './run.ts';
 
 /** What all trials of a search share. */
-export type TrialSettings = Pick<
-  TrainFlags,
-  'epochs' | 'batch' | 'optimizer' | 'limit' | 'data' | 'device' | 'adapter'
->;
+export type TrialSettings = Pick<TrainFlags, 'epochs' | 'batch' | 'limit' | 'data' | 'device' | 'adapter'> & {
+  optimizer: OptimizerName;
+};
 
 /** Reports of the cost in an epoch. */
 const REPORTS = 20;
@@ -72,7 +73,7 @@ export async function mnistTrial(
 interface Values {
   lr: number;
   batch: number;
-  optimizer: TrainFlags['optimizer'];
+  optimizer: OptimizerName;
   batchNorm: boolean;
   dropout: number;
   weightDecay?: number;

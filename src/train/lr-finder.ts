@@ -168,11 +168,11 @@ function figureOf({ lrs, losses, raw, suggestion }: Pick<FoundLr, 'lrs' | 'losse
   const y: Axis = { label: 'loss', min, max, ticks: roundTicks(min, max), format: short };
   const at = suggestion === null ? -1 : lrs.indexOf(suggestion);
   return chart('Learning rate and loss', x, y, [
-    { name: 'each step', color: 'training', style: 'faint', points: lrs.map((lr, i) => [lr, raw[i]]) },
-    { name: 'smoothed', color: 'training', style: 'line', points: lrs.map((lr, i) => [lr, losses[i]]) },
+    { name: 'each step', color: 'var(--training)', style: 'faint', points: lrs.map((lr, i) => [lr, raw[i]]) },
+    { name: 'smoothed', color: 'var(--training)', style: 'line', points: lrs.map((lr, i) => [lr, losses[i]]) },
     {
       name: 'suggestion',
-      color: 'validation',
+      color: 'var(--validation)',
       style: 'marked',
       points: at < 0 ? [] : [[lrs[at], losses[at]]],
     },

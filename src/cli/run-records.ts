@@ -1,0 +1,57 @@
+// What the folder of a run holds: its records, its report, and what its model file says.
+import { existsSync } from 'node:fs';
+import { open, readFile } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { type Report, type RunLine, reportOf } from '../train/report.ts';
+import { UserError } from './errors.ts';
+
+/** The lines of a run's metrics.jsonl. Throws a UserError where the folder holds no run. */
+export async function linesOf(folder: string): Promise<RunLine[]> {
+  const path = join(folder, 'metrics.jsonl');
+  if (!existsSync(folder)) throw new UserError(`${folder}: there is no such folder`);
+  if (!existsSync(path)) throw new UserError(`${folder}: expected the folder of a run, found no metrics.jsonl in it`);
+  const text = await readFile(path, 'utf8').catch((error) => {
+    throw new UserError(`${path}: cannot be read (${error.message})`);
+  });
+  const rows = text.split('\n');
+  return rows.flatMap((row, i): RunLine[] => {
+    if (row.trim() === '') return [];
+    try {
+      const line = JSON.parse(row);
+      if (typeof line?.kind === 'string') return [line];
+    } catch {
+      // A run that was killed may have left its last line unfinished.
+      if (i === rows.length - 1) return [];
+    }
+    throw new UserError(`${path}: line ${i + 1} is no record of a run`);
+  });
+}
+
+/** The report of a run from its folder. Throws a UserError where it holds no run. */
+export async function readRun(folder: string): Promise<Report> {
+  const lines = await linesOf(folder);
+  if (!lines.some(({ kind }) => kind === 'step'))
+    throw new UserError(`${join(folder, 'metrics.jsonl')}: holds no training step`);
+  return reportOf(lines, { title: basename(resolve(folder)), flags: await flagsIn(join(folder, 'model.safetensors')) });
+}
+
+/** Bytes of a header that is believed. */
+const HEADER = 10_000_000;
+
+/** What a model file says of its training: the metadata of its header. Empty where there is no such file. */
+async function flagsIn(path: string): Promise<Record<string, string>> {
+  if (!existsSync(path)) return {};
+  const file = await open(path);
+  try {
+    const start = new DataView(new ArrayBuffer(8));
+    await file.read(start, 0, 8, 0);
+    const length = Number(start.getBigUint64(0, true));
+    const header = new Uint8Array(Math.min(length, HEADER));
+    await file.read(header, 0, header.length, 8);
+    return JSON.parse(new TextDecoder().decode(header)).__metadata__ ?? {};
+  } catch {
+    throw new UserError(`${path}: expected a model in the safetensors format`);
+  } finally {
+    await file.close();
+  }
+}

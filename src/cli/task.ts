@@ -1,0 +1,214 @@
+// What a command works on: a device, data, a model, its loss and its optimizer, as the arguments ask for them.
+
+// Gives tensors their methods, backward() among them.
+import '../ops/methods.ts';
+import { existsSync, statSync } from 'node:fs';
+import { init } from '../backends/init.ts';
+import type { AdapterChoice } from '../backends/webgpu/door.ts';
+import type { Dataset } from '../data/dataset.ts';
+import type { Module } from '../nn/module.ts';
+import type { Optimizer } from '../optim/index.ts';
+import type { Device } from '../tensor/device.ts';
+import { DeviceError } from '../tensor/errors.ts';
+import { manualSeed } from '../tensor/random.ts';
+import type { Loss } from '../train/batch.ts';
+import { imageCnn, referenceCnn } from '../train/models.ts';
+import {
+  DATASETS,
+  type DataFlags,
+  type ImageInput,
+  inputOf,
+  limited,
+  loadSplits,
+  type ModelName,
+  type Splits,
+} from './datasets.ts';
+import { asUserError, UserError } from './errors.ts';
+import { type OptimizerName, optimizerOf } from './recipe.ts';
+import { isModulePath, loadUserModule, type UserModule } from './user-module.ts';
+
+export interface DeviceFlags {
+  device: 'webgpu' | 'cpu';
+  adapter?: AdapterChoice;
+}
+
+export interface ModelFlags {
+  model?: ModelName;
+  width?: number;
+  batchNorm?: boolean;
+  dropout?: number;
+}
+
+export interface TaskFlags extends DataFlags, DeviceFlags, ModelFlags {
+  lr?: number;
+  optimizer?: OptimizerName;
+  seed: number;
+}
+
+export interface Task {
+  device: Device;
+  splits: Splits;
+  /** What inputs are made of; null where they are no images. */
+  input: ImageInput | null;
+  model: Module;
+  /** The model in words, for people. */
+  name: string;
+  loss?: Loss;
+  /** Another optimizer over the model, as if none had been made before. */
+  optimizer(): Optimizer;
+  /** The optimizer in words. */
+  optimizerName: string;
+  /** What makes the model again, and what was chosen, by name. */
+  settings: Record<string, string | number | boolean>;
+}
+
+/** Opens the device that flags ask for. */
+export async function openDevice({ device, adapter }: DeviceFlags): Promise<Device> {
+  if (device === 'cpu' && adapter) {
+    throw new UserError('--adapter chooses among WebGPU adapters: leave it out with --device cpu');
+  }
+  return init({ device, adapter });
+}
+
+/**
+ * Does some work on a task, and destroys its device. Throws a UserError where an argument does not fit, and for what goes
+ * wrong with a module of the user's.
+ */
+export async function withTask<T>(what: string, flags: TaskFlags, work: (task: Task) => Promise<T>): Promise<T> {
+  const task = await openTask(what, flags);
+  try {
+    return await work(task);
+  } catch (error) {
+    if (!isModulePath(what) || error instanceof UserError || error instanceof DeviceError) throw error;
+    throw new UserError(`${what}: ${error instanceof Error ? error.message : error}`, { cause: error });
+  } finally {
+    task.device.destroy();
+  }
+}
+
+/** Makes what is worked on. */
+async function openTask(what: string, flags: TaskFlags): Promise<Task> {
+  const isModule = isModulePath(what);
+  if (isModule) refuseModelFlags(flags);
+  else checkWhat(what);
+  if (isModule && !existsSync(what)) throw new UserError(`${what}: there is no such file`);
+  // Data that is wrong is told of before a device is opened; a module may need the device for what it exports.
+  const loaded = isModule ? null : await loadSplits(what, flags);
+  const device = await openDevice(flags);
+  try {
+    manualSeed(flags.seed);
+    const common: Common = { device, limit: flags.limit ?? 'none' };
+    return loaded ? builtIn(what, flags, loaded, common) : await ofModule(what, flags, common);
+  } catch (error) {
+    device.destroy();
+    throw error;
+  }
+}
+
+interface Common {
+  device: Device;
+  limit: number | 'none';
+}
+
+function builtIn(what: string, flags: TaskFlags, loaded: Awaited<ReturnType<typeof loadSplits>>, common: Common): Task {
+  const { splits, input } = loaded;
+  const { device, limit } = common;
+  const settings = modelSettings(flags, loaded.model);
+  const model = builtInModel(settings, input!);
+  const { optimizer = 'adam', lr } = flags;
+  return {
+    ...{ device, splits, input, model },
+    name: modelWords(settings),
+    optimizer: () => optimizerOf(optimizer, model, lr),
+    optimizerName: optimizer,
+    settings: { ...settings, dataset: what, limit },
+  };
+}
+
+async function ofModule(path: string, flags: TaskFlags, { device, limit }: Common): Promise<Task> {
+  const user = await loadUserModule(path);
+  const given = await user.data();
+  const named = typeof given === 'string' ? given : null;
+  if (named !== null) checkWhat(named, `${path}: data: `);
+  if (named === null && (flags.data !== undefined || flags.size)) {
+    throw new UserError(`--data and --size are of named data: ${path} has data of its own`);
+  }
+  const loaded = typeof given === 'string' ? await loadSplits(given, flags) : null;
+  const splits = loaded?.splits ?? limited(given as Splits, flags.limit);
+  const whole = typeof given === 'string' ? null : (given.train as Partial<Dataset>);
+  const input = loaded ? loaded.input : inputOf(whole);
+  const model = await modelOf(user, input, whole);
+  const { optimizer } = flags;
+  return {
+    ...{ device, splits, input, model },
+    name: path,
+    ...(user.loss && { loss: user.loss }),
+    optimizer() {
+      if (optimizer || !user.makeOptimizer) return optimizerOf(optimizer ?? 'adam', model, flags.lr);
+      const made = user.makeOptimizer(model.parameters());
+      if (flags.lr !== undefined) made.lr = flags.lr;
+      return made;
+    },
+    optimizerName: optimizer ?? (user.makeOptimizer ? "the module's optimizer" : 'adam'),
+    settings: { model: path, dataset: named ?? path, limit },
+  };
+}
+
+/** The model of a user's module, for data like this. */
+export const modelOf = (user: UserModule, input: ImageInput | null, data: Partial<Dataset> | null): Promise<Module> =>
+  user.makeModel({
+    shape: input?.shape ?? data?.shape ?? null,
+    classes: (input?.classes ?? data?.classes)?.length ?? null,
+  });
+
+/** Throws a UserError unless this is a dataset's name or a folder. */
+function checkWhat(what: string, where = ''): void {
+  if (Object.hasOwn(DATASETS, what)) return;
+  if (existsSync(what)) {
+    if (statSync(what).isDirectory()) return;
+    throw new UserError(`${where}${what}: expected a folder of images or a module (.ts, .js), got another file`);
+  }
+  const names = Object.keys(DATASETS).join(', ');
+  throw new UserError(
+    `${where}expected ${names}, a folder of images or a module (.ts, .js), got ${what}, and there is no such folder`,
+  );
+}
+
+function refuseModelFlags({ model, width, batchNorm, dropout }: ModelFlags): void {
+  const given = Object.entries({ '--model': model, '--width': width, '--batch-norm': batchNorm, '--dropout': dropout });
+  const [flag] = given.find(([, value]) => value !== undefined) ?? [];
+  if (flag) throw new UserError(`${flag} is of the built-in models: leave it out with a module of your own`);
+}
+
+/** What a built-in model is made of, as text that model.safetensors can hold. */
+function modelSettings({ model, width, batchNorm, dropout }: ModelFlags, usual: ModelName): Texts {
+  if ((model ?? usual) === 'reference') {
+    if (width !== undefined) throw new UserError('--width is of --model cnn alone');
+    return { model: 'referenceCnn', 'batch-norm': batchNorm ?? false, dropout: dropout ?? 0 };
+  }
+  return { model: 'imageCnn', width: width ?? 16, 'batch-norm': batchNorm ?? true, dropout: dropout ?? 0.25 };
+}
+
+type Texts = Record<string, string | number | boolean>;
+
+/** A built-in model from its settings, or from the metadata that they became. */
+export function builtInModel(settings: Texts, { shape, classes }: Pick<ImageInput, 'shape' | 'classes'>): Module {
+  const options = {
+    ...{ shape, classes: classes.length },
+    batchNorm: String(settings['batch-norm']) === 'true',
+    dropout: Number(settings.dropout),
+  };
+  try {
+    return settings.model === 'imageCnn'
+      ? imageCnn({ ...options, width: Number(settings.width) })
+      : referenceCnn(options);
+  } catch (error) {
+    return asUserError(error as Error);
+  }
+}
+
+function modelWords(settings: Texts): string {
+  const { model, width, dropout, 'batch-norm': batchNorm } = settings;
+  const name = model === 'imageCnn' ? `CNN of width ${width}` : 'reference CNN';
+  return [name, batchNorm && 'batch norm', dropout && `dropout ${dropout}`].filter(Boolean).join(', ');
+}

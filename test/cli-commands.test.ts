@@ -1,0 +1,323 @@
+// `downhill` beyond MNIST as a user runs it: folders, modules, other datasets, resuming, sanity, find-lr, predict.
+import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { encode } from 'fast-png';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { CIFAR10_FILES } from '../src/data/index.ts';
+import { commandIn, metricsIn } from './command.ts';
+
+const { out, downhill } = commandIn('cli-commands');
+const cpu = ['--device', 'cpu'];
+
+const write = async (path: string, content: string | Uint8Array) => {
+  await mkdir(dirname(out(path)), { recursive: true });
+  await writeFile(out(path), content);
+};
+
+/** A picture of one color with some noise, RGB or gray. */
+function picture(color: readonly number[], seed: number, [width, height] = [8, 8]) {
+  const channels = color.length as 1 | 3;
+  const data = Uint8Array.from({ length: width * height * channels }, (_, i) =>
+    Math.max(0, Math.min(255, color[i % channels] + ((i * 7919 + seed * 104_729) % 31) - 15)),
+  );
+  return encode({ width, height, channels, depth: 8, data });
+}
+
+const module = `
+import { nn, optim } from 'downhill';
+import { hidden } from './hidden.ts';
+interface Info { shape: readonly number[]; classes: number }
+export const model = ({ shape, classes }: Info): nn.Module =>
+  new nn.Sequential(new nn.Flatten(), new nn.Linear(shape.reduce((a, b) => a * b), hidden), new nn.ReLU(), new nn.Linear(hidden, classes));
+export const data = 'photos';
+export const optimizer = (parameters: Iterable<never>) => new optim.SGD(parameters, { lr: 0.02 });
+`;
+
+/** A straight line, with data and a loss of its own. */
+const line = `
+import { nn, optim } from 'downhill';
+export const model = new nn.Linear(2, 1);
+const part = (length) => ({
+  length,
+  batch: (indices) => ({
+    x: Float32Array.from([...indices].flatMap((i) => [i % 5, i % 3])),
+    y: Float32Array.from(indices, (i) => 2 * (i % 5) - (i % 3)),
+    shape: [indices.length, 2],
+    yShape: [indices.length, 1],
+  }),
+});
+export const data = () => ({ train: part(60), test: part(15) });
+export const loss = (output, target) => output.sub(target).square().mean();
+`;
+
+beforeAll(async () => {
+  const colors = { blue: [30, 40, 200], red: [200, 40, 30] };
+  for (const [name, color] of Object.entries(colors)) {
+    for (let i = 0; i < 12; i++) await write(`photos/${name}/${i}.png`, picture(color, i));
+  }
+  await write('blue.png', picture(colors.blue, 77, [16, 12]));
+  await write('gray.png', picture([200], 1, [28, 28]));
+  await write('my-model.ts', module);
+  await write('hidden.ts', 'export const hidden: number = 6;');
+  await write('line.js', line);
+});
+
+const bytes = (path: string) => readFile(out(path));
+
+describe('downhill train', () => {
+  test('a folder of images, with JSON on stdout alone', async () => {
+    const args = ['train', './photos', ...cpu, '--width', '4', '--epochs', '3', '--batch', '8', '--out', 'photos-run'];
+    const { code, stdout, stderr } = await downhill([...args, '--json', '--tensorboard']);
+    expect(code).toBe(0);
+    const result = JSON.parse(stdout);
+    expect(result).toMatchObject({ folder: 'photos-run', step: 9, steps: 9, test: null, complete: true });
+    expect(result.settings).toMatchObject({ model: 'imageCnn', width: '4', dataset: './photos' });
+    expect(result.epochs).toHaveLength(3);
+    expect(stderr).toContain('22 images to train on, 2 to validate\n');
+    expect(stderr).toMatch(/^validation accuracy \d/m);
+    expect((await readdir(out('photos-run'))).filter((name) => name.includes('tfevents'))).toHaveLength(1);
+    const [run] = await metricsIn(out('photos-run'));
+    expect(run).toMatchObject({ kind: 'run', title: expect.stringMatching(/^PHOTOS: CNN of width 4, batch norm/) });
+  });
+
+  test('a module in TypeScript, with a model for its data and an optimizer', async () => {
+    const { code, stderr, lines } = await downhill(['train', './my-model.ts', ...cpu, '--out', 'module-run']);
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+    expect(lines).toContain("model: ./my-model.ts, 1,172 parameters; the module's optimizer, lr 0.02, seed 0");
+    expect((await readdir(out('.'))).filter((name) => name.endsWith('.mjs'))).toEqual([]);
+  });
+
+  test('a module in JavaScript, with data and a loss of its own', async () => {
+    const args = ['train', 'line.js', ...cpu, '--epochs', '20', '--batch', '10', '--lr', '0.1', '--out', 'line-run'];
+    const { code, stdout } = await downhill([...args, '--json']);
+    expect(code).toBe(0);
+    const { test, epochs, complete } = JSON.parse(stdout);
+    expect(complete).toBe(true);
+    expect(test).toMatchObject({ accuracy: null, images: 15 });
+    expect(test.loss).toBeLessThan(0.1 * epochs[0].trainLoss);
+  });
+
+  test('Fashion-MNIST and CIFAR-10', async () => {
+    for (let label = 0; label < 10; label++) {
+      const rows = Array.from({ length: 6 }, (_, i) =>
+        Array.from({ length: 784 }, (_, k) => (k * i + 20 * label) % 256),
+      );
+      await write(`fashion/${label}.json`, JSON.stringify({ data: rows }));
+    }
+    for (const [i, name] of [...CIFAR10_FILES.train, CIFAR10_FILES.test].entries()) {
+      const records = Array.from({ length: 4 }, (_, r) => [(i + r) % 10, ...new Array(3072).fill(20 * r)]);
+      await write(`cifar/${name}`, Uint8Array.from(records.flat()));
+    }
+    const few = [...cpu, '--model', 'reference', '--limit', '6', '--json'];
+    for (const [name, folder] of [
+      ['fashion-mnist', 'fashion'],
+      ['cifar10', 'cifar'],
+    ]) {
+      const { stdout, code } = await downhill(['train', name, '--data', folder, ...few, '--out', `${folder}-run`]);
+      expect(code).toBe(0);
+      expect(JSON.parse(stdout)).toMatchObject({ complete: true, settings: { dataset: name } });
+    }
+    const lost = await downhill(['train', 'cifar10', ...cpu]);
+    expect(lost.stderr).toMatch(/^error: cifar10 needs --data, .*\n$/);
+  });
+
+  test('--resume goes on to the same bits', async () => {
+    const flags = '--epochs 15 --batch 8 --model reference --dropout 0.3 --checkpoint-every 2'.split(' ');
+    await downhill(['train', 'photos', ...cpu, ...flags, '--out', 'whole']);
+    const checkpoints = await cutAfter(4, ['train', 'photos', ...cpu, ...flags, '--out', 'cut']);
+    expect(checkpoints).toBe(130);
+    expect((await metricsIn(out('cut'))).filter(({ kind }) => kind === 'step').length).toBeLessThan(45);
+    await rm(out('cut/model.safetensors'));
+    const { code, stderr } = await downhill(['train', '--resume', 'cut']);
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+    for (const name of ['model', 'last', 'best']) {
+      const [whole, cut] = await Promise.all(['whole', 'cut'].map((run) => bytes(`${run}/${name}.safetensors`)));
+      if (name === 'model') expect(cut.equals(whole)).toBe(true);
+      expect(cut.length).toBeGreaterThan(0);
+    }
+    // The filters are looked at again where the run went on.
+    const kinds = async (run: string) =>
+      (await metricsIn(out(run)))
+        .filter(({ kind }) => kind !== 'run' && kind !== 'filters')
+        .map(({ kind, step, epoch }) => [kind, step, epoch]);
+    expect(await kinds('cut')).toEqual(await kinds('whole'));
+  });
+
+  /** Runs until so many steps are noted, then sends Ctrl-C; the exit code. */
+  async function cutAfter(steps: number, args: string[]) {
+    let sent = false;
+    const run = args[args.indexOf('--out') + 1];
+    const { code } = await downhill(args, (_, child) => {
+      if (sent) return;
+      sent = true;
+      const wait = setInterval(async () => {
+        const lines = await metricsIn(out(run)).catch(() => []);
+        if (lines.filter(({ kind }) => kind === 'step').length < steps) return;
+        clearInterval(wait);
+        child.kill('SIGINT');
+      }, 2);
+      child.on('close', () => clearInterval(wait));
+    });
+    return code;
+  }
+});
+
+test('downhill sanity tells what passed, as text and as JSON', async () => {
+  const { code, stdout } = await downhill(['sanity', './my-model.ts', ...cpu]);
+  expect(stdout).toMatch(/^sanity: 6 of 6 checks passed$/m);
+  expect(code).toBe(0);
+  const few = await downhill(['sanity', './my-model.ts', ...cpu, '--steps', '1', '--no-gradients', '--json']);
+  const { passed, checks } = JSON.parse(few.stdout);
+  expect(passed).toBe(false);
+  expect(checks).toHaveLength(5);
+  expect(few.code).toBe(1);
+});
+
+test('downhill find-lr writes a page, and suggests a rate', async () => {
+  const args = ['find-lr', './my-model.ts', ...cpu, '--steps', '40', '--from', '1e-5', '--to', '5', '--batch', '8'];
+  const { code, lines } = await downhill(args);
+  expect(code).toBe(0);
+  expect(lines.at(-1)).toMatch(/^suggestion: --lr 0?\.?\d+/);
+  const html = await readFile(out('lr.html'), 'utf8');
+  expect(html).toContain('learning rate (log scale)');
+  expect(html).toMatch(/class="line" style="--c:var\(--training\)" d="M[\d.]/);
+  expect(html).not.toMatch(/https?:|\b(src|href)=|@import|url\(/);
+  const json = JSON.parse((await downhill([...args, '--json', '--out', 'other.html'])).stdout);
+  expect(json).toMatchObject({ page: 'other.html', suggestion: expect.any(Number) });
+  expect(json.lrs).toHaveLength(json.losses.length);
+});
+
+describe('downhill predict', () => {
+  test('brings images to the size of the input, and names classes', async () => {
+    const { code, lines, stderr } = await downhill([
+      'predict',
+      'module-run',
+      'blue.png',
+      'gray.png',
+      ...cpu,
+      '--top',
+      '2',
+    ]);
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+    expect(lines).toHaveLength(2);
+    expect(lines[0]).toMatch(/^blue\.png: blue \(\d+\.\d\d %\), then red \(\d+\.\d\d %\)$/);
+    const json = await downhill(['predict', 'fashion-run', 'gray.png', ...cpu, '--json']);
+    const [seen] = JSON.parse(json.stdout).predictions;
+    expect(seen.classes).toHaveLength(10);
+    expect(seen.classes[0]).toEqual({ class: seen.class, probability: seen.probability });
+    const total = seen.classes.reduce((sum: number, one: { probability: number }) => sum + one.probability, 0);
+    expect(total).toBeCloseTo(1, 9);
+    const inverted = await downhill(['predict', 'fashion-run', 'gray.png', ...cpu, '--json', '--invert']);
+    expect(inverted.stdout).not.toBe(json.stdout);
+  });
+
+  test('says what is wrong with a run or an image', async () => {
+    await write('no.png', 'not a picture');
+    await cp(out('module-run'), out('stale'), { recursive: true });
+    const error = async (...args: string[]) => (await downhill(['predict', ...args, ...cpu])).stderr;
+    expect(await error('nowhere', 'blue.png')).toBe('error: nowhere: there is no such folder\n');
+    expect(await error('photos', 'blue.png')).toMatch(/^error: photos: expected the folder of a run, found no model/);
+    expect(await error('photos-run', 'no.png')).toMatch(/^error: no\.png: not a whole PNG file/);
+    expect(await error('photos-run', 'lost.png')).toMatch(/^error: lost\.png: cannot be read/);
+    expect(await error('line-run', 'blue.png')).toMatch(/expected a model of images by class\n$/);
+    await write('stale/model.safetensors', 'abc');
+    expect(await error('stale', 'blue.png')).toMatch(
+      /^error: stale\/model\.safetensors: safetensors: expected at least/,
+    );
+  });
+});
+
+describe('what a user can mend is one line, and exit code 1', () => {
+  test.each([
+    [
+      'empty.js',
+      'export const nothing = 1;',
+      'expected an export named model, a Module or a function that makes one, got nothing',
+    ],
+    ['number.js', 'export const model = 7;', 'expected model to be a Module or a function that makes one, got 7'],
+    ['made.js', 'export const model = () => ({ forward: 1 });', 'expected model to be a Module'],
+    ['throws.js', 'export const model = () => { throw new Error("no such luck"); };', 'throws.js: model: no such luck'],
+    ['syntax.ts', 'export const model = ;', 'syntax.ts, line 1: '],
+    ['import.ts', 'import { x } from "not-there"; export const model = x;', "Cannot find package 'not-there'"],
+    [
+      'data.js',
+      "import { nn } from 'downhill'; export const model = new nn.Linear(1, 1); export const data = 3;",
+      'expected data to be a dataset',
+    ],
+    [
+      'named.js',
+      "import { nn } from 'downhill'; export const model = new nn.Linear(1, 1); export const data = 'lost';",
+      'named.js: data: expected mnist',
+    ],
+    [
+      'loss.js',
+      "import { nn } from 'downhill'; export const model = new nn.Linear(1, 1); export const loss = 'l1';",
+      'expected loss to be a function',
+    ],
+    [
+      'step.js',
+      "import { nn } from 'downhill'; export const model = new nn.Linear(1, 1); export const optimizer = 'adam';",
+      'expected optimizer to be an Optimizer',
+    ],
+  ])('module %s', async (file, text, expected) => {
+    await write(file, text);
+    const { code, stderr } = await downhill(['train', file, ...cpu, '--out', 'none']);
+    expect(stderr).toContain(expected);
+    expect(stderr).toContain(file);
+    expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+    expect(stderr).toMatch(/^error: /);
+    expect(code).toBe(1);
+  });
+
+  test('a module that fails while it is trained, and images that changed behind a run', async () => {
+    await write(
+      'narrow.ts',
+      module.replace('nn.Linear(shape.reduce((a, b) => a * b), hidden)', 'nn.Linear(9, hidden)'),
+    );
+    for (const command of ['train', 'sanity', 'find-lr']) {
+      const { code, stderr } = await downhill([command, 'narrow.ts', ...cpu]);
+      expect(stderr).toMatch(/^error: narrow\.ts: linear: .*\n$/);
+      expect(code).toBe(1);
+    }
+    await cp(out('photos-run'), out('changed'), { recursive: true });
+    await write('photos/red/new.png', picture([200, 40, 30], 99));
+    const { stderr } = await downhill(['train', '--resume', 'changed']);
+    await rm(out('photos/red/new.png'));
+    expect(stderr).toMatch(/^error: resume: the checkpoint was made with examples 22, got 23\n$/);
+  });
+
+  test.each([
+    ['train lost.ts', 'lost.ts: there is no such file'],
+    ['train blue.png', 'expected a folder of images or a module'],
+    ['train bin', 'expected a folder for each class, found none'],
+    ['train photos --data x', '--data is of mnist, fashion-mnist, cifar10 alone'],
+    ['train mnist --size 20', '--size is of folders of images'],
+    ['train photos --size big', 'Expected a size in pixels, such as 64 or 48x64'],
+    ['train mnist --width 8', '--width is of --model cnn alone'],
+    ['train line.js --dropout 0.1', '--dropout is of the built-in models'],
+    ['train line.js --size 9', 'line.js has data of its own'],
+    ['train photos --size 1', 'expected images [C, H, W] of at least 2 by 2'],
+    ['train --resume photos', 'expected the folder of a run, found no metrics.jsonl'],
+    ['train --resume photos-run --lr 1', "--lr is the run's: leave it out with --resume"],
+    ['train mnist --resume photos-run', 'photos-run trains ./photos, not mnist'],
+    ['train --resume photos-run --epochs 1', 'the run has 3 behind it'],
+    ['sanity nothing', 'got nothing, and there is no such folder'],
+    ['find-lr photos --from 1 --to 0.1', '--to 0.1: expected more than --from 1'],
+    ['find-lr photos --lr 1', '--lr is what find-lr finds'],
+  ])('downhill %s', async (args, expected) => {
+    const { code, stderr } = await downhill([...args.split(' '), ...(args.includes('--resume') ? [] : cpu)]);
+    expect(stderr).toContain(expected);
+    expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+    expect(code).toBe(1);
+  });
+});
+
+test.each(['train', 'sanity', 'find-lr', 'predict'])('downhill %s --help has examples', async (name) => {
+  const { code, stdout } = await downhill([name, '--help']);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(new RegExp(`Examples:\\n  \\$ downhill ${name} `));
+  expect(stdout).toContain('--json');
+});
