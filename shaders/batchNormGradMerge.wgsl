@@ -20,12 +20,13 @@ fn main(
   @builtin(local_invocation_index) thread: u32,
 ) {
   let c = group.y * groups.x + group.x;
+  if (c >= params.C) {
+    return;
+  }
   var sums = vec2<f32>();
-  if (c < params.C) {
-    for (var chunk = thread; chunk < params.chunks; chunk += WG) {
-      let at = (c * params.chunks + chunk) * 2u;
-      sums += vec2<f32>(partials[at], partials[at + 1u]);
-    }
+  for (var chunk = thread; chunk < params.chunks; chunk += WG) {
+    let at = (c * params.chunks + chunk) * 2u;
+    sums += vec2<f32>(partials[at], partials[at + 1u]);
   }
   lane[thread] = sums;
   for (var width = WG / 2u; width > 0u; width /= 2u) {
@@ -34,7 +35,7 @@ fn main(
       lane[thread] += lane[thread + width];
     }
   }
-  if (thread == 0u && c < params.C) {
+  if (thread == 0u) {
     dBias[c] = lane[0].x;
     dWeight[c] = lane[0].y;
   }

@@ -27,24 +27,25 @@ fn main(
 ) {
   let task = group.y * groups.x + group.x;
   let c = task / params.chunks;
+  if (c >= params.C) {
+    return;
+  }
   let first = (task % params.chunks) * WG * PER_THREAD + thread;
   let total = params.N * params.L;
+  let center = mean[c];
   var sums = vec2<f32>();
-  if (c < params.C) {
-    let center = mean[c];
-    for (var b = 0u; b < PER_THREAD / BLOCK; b++) {
-      var block = vec2<f32>();
-      for (var k = 0u; k < BLOCK; k++) {
-        let e = first + (b * BLOCK + k) * WG;
-        if (e < total) {
-          let at = ((e / params.L) * params.C + c) * params.L + e % params.L;
-          block += vec2<f32>(g[at], g[at] * (x[at] - center));
-        }
+  for (var b = 0u; b < PER_THREAD / BLOCK; b++) {
+    var block = vec2<f32>();
+    for (var k = 0u; k < BLOCK; k++) {
+      let e = first + (b * BLOCK + k) * WG;
+      if (e < total) {
+        let at = ((e / params.L) * params.C + c) * params.L + e % params.L;
+        block += vec2<f32>(g[at], g[at] * (x[at] - center));
       }
-      sums += block;
     }
-    sums.y *= inverseSqrt(variance[c] + params.eps);
+    sums += block;
   }
+  sums.y *= inverseSqrt(variance[c] + params.eps);
   lane[thread] = sums;
   for (var width = WG / 2u; width > 0u; width /= 2u) {
     workgroupBarrier();
@@ -52,7 +53,7 @@ fn main(
       lane[thread] += lane[thread + width];
     }
   }
-  if (thread == 0u && c < params.C) {
+  if (thread == 0u) {
     partials[task * 2u] = lane[0].x;
     partials[task * 2u + 1u] = lane[0].y;
   }

@@ -30,12 +30,13 @@ fn main(
   @builtin(local_invocation_index) thread: u32,
 ) {
   let c = group.y * groups.x + group.x;
+  if (c >= params.C) {
+    return;
+  }
   var mine = vec3<f32>();
-  if (c < params.C) {
-    for (var chunk = thread; chunk < params.chunks; chunk += WG) {
-      let at = (c * params.chunks + chunk) * 3u;
-      mine = merge(mine, vec3<f32>(partials[at], partials[at + 1u], partials[at + 2u]));
-    }
+  for (var chunk = thread; chunk < params.chunks; chunk += WG) {
+    let at = (c * params.chunks + chunk) * 3u;
+    mine = merge(mine, vec3<f32>(partials[at], partials[at + 1u], partials[at + 2u]));
   }
   lane[thread] = mine;
   for (var width = WG / 2u; width > 0u; width /= 2u) {
@@ -44,7 +45,7 @@ fn main(
       lane[thread] = merge(lane[thread], lane[thread + width]);
     }
   }
-  if (thread == 0u && c < params.C) {
+  if (thread == 0u) {
     mean[c] = lane[0].y;
     variance[c] = lane[0].z / lane[0].x;
   }

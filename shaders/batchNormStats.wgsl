@@ -36,6 +36,9 @@ fn main(
 ) {
   let task = group.y * groups.x + group.x;
   let c = task / params.chunks;
+  if (c >= params.C) {
+    return;
+  }
   let first = (task % params.chunks) * WG * PER_THREAD + thread;
   let total = params.N * params.L;
 
@@ -45,7 +48,7 @@ fn main(
     var block = 0.0;
     for (var k = 0u; k < BLOCK; k++) {
       let e = first + (b * BLOCK + k) * WG;
-      if (c < params.C && e < total) {
+      if (e < total) {
         count += 1.0;
         block += x[((e / params.L) * params.C + c) * params.L + e % params.L];
       }
@@ -58,7 +61,7 @@ fn main(
     var block = 0.0;
     for (var k = 0u; k < BLOCK; k++) {
       let e = first + (b * BLOCK + k) * WG;
-      if (c < params.C && e < total) {
+      if (e < total) {
         let d = x[((e / params.L) * params.C + c) * params.L + e % params.L] - mean;
         block += d * d;
       }
@@ -72,7 +75,7 @@ fn main(
       lane[thread] = merge(lane[thread], lane[thread + width]);
     }
   }
-  if (thread == 0u && c < params.C) {
+  if (thread == 0u) {
     partials[task * 3u] = lane[0].x;
     partials[task * 3u + 1u] = lane[0].y;
     partials[task * 3u + 2u] = lane[0].z;

@@ -38,8 +38,10 @@ fn main(
   @builtin(local_invocation_index) thread: u32,
 ) {
   let row = group.y * groups.x + group.x;
-  let known = min(row, params.rows - 1u);
-  let base = known / params.inner * params.classes * params.inner + known % params.inner;
+  if (row >= params.rows) {
+    return;
+  }
+  let base = row / params.inner * params.classes * params.inner + row % params.inner;
 
   var largest = x[base];
   for (var c = thread; c < params.classes; c += WG) {
@@ -74,7 +76,7 @@ fn main(
       lane[thread] += lane[thread + width];
     }
   }
-  if (thread > 0u || row >= params.rows) {
+  if (thread > 0u) {
     return;
   }
   let logTotal = preciseLog(lane[0].x);

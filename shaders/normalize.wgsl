@@ -47,7 +47,10 @@ fn main(
   @builtin(local_invocation_index) thread: u32,
 ) {
   let row = group.y * groups.x + group.x;
-  let base = min(row, params.rows - 1u) * params.size;
+  if (row >= params.rows) {
+    return;
+  }
+  let base = row * params.size;
   let count = f32(params.size);
 
   var mean = 0.0;
@@ -61,9 +64,6 @@ fn main(
     square = deviations.y - rest * rest;
   } else {
     square = sums(base, 0.0, thread).y / count;
-  }
-  if (row >= params.rows) {
-    return;
   }
   let scale = 1.0 / sqrt(square + params.eps);
   for (var j = thread; j < params.size; j += WG) {

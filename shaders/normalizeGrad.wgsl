@@ -22,7 +22,10 @@ fn main(
   @builtin(local_invocation_index) thread: u32,
 ) {
   let row = group.y * groups.x + group.x;
-  let base = min(row, params.rows - 1u) * params.size;
+  if (row >= params.rows) {
+    return;
+  }
+  let base = row * params.size;
 
   var total = vec2<f32>();
   for (var first = thread; first < params.size; first += WG * BLOCK) {
@@ -44,9 +47,6 @@ fn main(
     }
   }
   let means = workgroupUniformLoad(&lane[0]) / f32(params.size);
-  if (row >= params.rows) {
-    return;
-  }
   let shift = select(0.0, means.x, CENTER);
   for (var j = thread; j < params.size; j += WG) {
     put(base + j, rstd[row] * (g[base + j] - shift - y[base + j] * means.y));

@@ -42,6 +42,9 @@ fn main(
 ) {
   let task = group.y * groups.x + group.x;
   let o = task / params.chunks;
+  if (o >= params.outputs) {
+    return;
+  }
   let chunk = task % params.chunks;
   let other = chunk / params.parts;
   let start = (chunk % params.parts) * params.partSize;
@@ -52,17 +55,15 @@ fn main(
   let pivot = take(origin);
 
   var total = identity();
-  if (o < params.outputs) {
-    for (var first = start + thread; first < end; first += WG * BLOCK) {
-      var block = identity();
-      for (var k = 0u; k < BLOCK; k++) {
-        let r = first + k * WG;
-        if (r < end) {
-          block = combine(block, load(take(base + r * params.runStride), index + r * params.runIndex, pivot));
-        }
+  for (var first = start + thread; first < end; first += WG * BLOCK) {
+    var block = identity();
+    for (var k = 0u; k < BLOCK; k++) {
+      let r = first + k * WG;
+      if (r < end) {
+        block = combine(block, load(take(base + r * params.runStride), index + r * params.runIndex, pivot));
       }
-      total = combine(total, block);
     }
+    total = combine(total, block);
   }
   partial[thread] = total;
   for (var width = WG / 2u; width > 0u; width /= 2u) {
@@ -71,7 +72,7 @@ fn main(
       partial[thread] = combine(partial[thread], partial[thread + width]);
     }
   }
-  if (thread == 0u && o < params.outputs) {
+  if (thread == 0u) {
     store(task, partial[0]);
   }
 }

@@ -34,7 +34,10 @@ fn main(
   @builtin(local_invocation_index) thread: u32,
 ) {
   let row = group.y * groups.x + group.x;
-  let base = min(row, params.rows - 1u) * params.size;
+  if (row >= params.rows) {
+    return;
+  }
+  let base = row * params.size;
 
   var largest = x[base];
   for (var j = thread; j < params.size; j += WG) {
@@ -68,9 +71,6 @@ fn main(
     }
   }
   total = workgroupUniformLoad(&lane[0]);
-  if (row >= params.rows) {
-    return;
-  }
   let logTotal = select(log(total), total, isNan(total));
   for (var j = thread; j < params.size; j += WG) {
     let shifted = x[base + j] - top;

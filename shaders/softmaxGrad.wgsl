@@ -26,7 +26,10 @@ fn main(
   @builtin(local_invocation_index) thread: u32,
 ) {
   let row = group.y * groups.x + group.x;
-  let base = min(row, params.rows - 1u) * params.size;
+  if (row >= params.rows) {
+    return;
+  }
+  let base = row * params.size;
 
   var total = 0.0;
   for (var first = thread; first < params.size; first += WG * BLOCK) {
@@ -47,9 +50,6 @@ fn main(
     }
   }
   total = workgroupUniformLoad(&lane[0]);
-  if (row >= params.rows) {
-    return;
-  }
   for (var j = thread; j < params.size; j += WG) {
     let v = y[base + j];
     if (LOG) {

@@ -1,5 +1,5 @@
 // `npm run mutants`: alters the WGSL one place at a time and runs the kernel cases, which must notice.
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { SingleBar } from 'cli-progress';
 import { Command } from 'commander';
@@ -25,6 +25,7 @@ interface Flags {
   equivalent?: boolean;
   large: boolean;
   json?: string;
+  after?: string;
   jobs: number;
   patience: number;
 }
@@ -45,6 +46,7 @@ tools/mutants/equivalent.ts.
 Examples:
   $ npm run mutants                                        all of them, an hour
   $ npm run mutants -- --file conv2d.wgsl                  a shader
+  $ npm run mutants -- --after a.json --json b.json         the rest of a run that was stopped
   $ npm run mutants -- --op gelu geluGrad                  the expressions of two ops
   $ npm run mutants -- --sample 150 --seed 1 --budget 90   some, for 90 seconds`;
 
@@ -61,6 +63,7 @@ else {
     .option('--equivalent', 'try those listed as equivalent too; one that is caught is an error')
     .option('--no-large', 'leave out the cases marked large, as with --sample or --budget; else they come last')
     .option('--json <path>', 'write the outcome of each mutant to a file')
+    .option('--after <path>', 'take over what such a file says was caught, and try the others')
     .option('--jobs <count>', 'processes', wholeFrom(1), Math.max(1, cores >> 1))
     .option('--patience <seconds>', 'silence after which a process is taken to hang', positive, 10)
     .addHelpText('after', help)
@@ -81,7 +84,10 @@ async function run(flags: Flags): Promise<void> {
     const all = mutantsOf(runs.flatMap(({ uses }) => uses));
     console.log(`${runs.length} runs of cases, ${all.length} mutants, ${seconds().toFixed(1)} s`);
     const { equal, stale } = listed(all);
-    const left = all.filter((mutant) => wanted(mutant, flags, runs) && (flags.equivalent || !equal.has(mutant)));
+    const known = flags.after ? caughtBefore(JSON.parse(await readFile(flags.after, 'utf8')), all) : new Map();
+    const left = all.filter(
+      (mutant) => !known.has(mutant) && wanted(mutant, flags, runs) && (flags.equivalent || !equal.has(mutant)),
+    );
     const chosen =
       flags.sample || flags.budget
         ? [...shuffled(left.length, { seed: flags.seed, stream: 0 })].slice(0, flags.sample).map((i) => left[i])
@@ -101,7 +107,7 @@ async function run(flags: Flags): Promise<void> {
       () => !stopped && seconds() < (flags.budget ?? Number.POSITIVE_INFINITY),
     );
     const outcomes = all.map((mutant): Outcome => {
-      const outcome = tried.get(mutant);
+      const outcome = tried.get(mutant) ?? known.get(mutant);
       const isEqual = equal.has(mutant) && outcome?.state !== 'caught';
       return {
         ...mutant,
@@ -110,7 +116,9 @@ async function run(flags: Flags): Promise<void> {
     });
     if (flags.json) await writeFile(flags.json, JSON.stringify({ seconds: seconds(), outcomes }, null, 1));
     console.log(formatOutcomes(outcomes));
-    console.log(`${tried.size} tried in ${seconds().toFixed(1)} s: ${(100 * score(outcomes)).toFixed(1)} % caught`);
+    const taken = known.size > 0 ? `, ${known.size} taken over` : '';
+    const caught = `${(100 * score(outcomes)).toFixed(1)} % caught`;
+    console.log(`${tried.size} tried in ${seconds().toFixed(1)} s${taken}: ${caught}`);
     const wrong = [...tried].filter(([mutant, { state }]) => equal.has(mutant) && state === 'caught');
     const faults = [
       ...runs.filter(({ fault }) => fault !== null).map((one) => `fails unaltered: ${titleOf(one)}: ${one.fault}`),
@@ -125,6 +133,20 @@ async function run(flags: Flags): Promise<void> {
   } finally {
     pool.close();
   }
+}
+
+/** What an earlier run caught of the mutants there are now: those whose function and line are as they were. */
+function caughtBefore({ outcomes }: { outcomes: Outcome[] }, mutants: Mutant[]): Map<Mutant, Tried> {
+  const name = ({ file, key }: Mutant) => `${file}|${key}`;
+  const earlier = new Map(outcomes.map((outcome) => [name(outcome), outcome]));
+  const found = new Map<Mutant, Tried>();
+  for (const mutant of mutants) {
+    const outcome = earlier.get(name(mutant));
+    if (outcome?.state === 'caught' || outcome?.state === 'invalid') {
+      found.set(mutant, { state: outcome.state, how: outcome.how });
+    }
+  }
+  return found;
 }
 
 function titleOf({ item, ...way }: Run): string {
