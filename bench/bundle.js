@@ -1,7 +1,9 @@
 // Bundles the bench for Node: a program, and one for the process of each library.
+import { copyFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { build } from 'esbuild';
 
-/** Writes main.js and children/NAME.js into a folder. */
+/** Writes main.js, children/NAME.js and torch_child.py into a folder. */
 export async function bundle(outdir, libraries = ['downhill', 'tfjs', 'jax']) {
   const root = new URL('..', import.meta.url).pathname;
   await build({
@@ -23,4 +25,5 @@ export async function bundle(outdir, libraries = ['downhill', 'tfjs', 'jax']) {
     loader: { '.wgsl': 'text' },
     logLevel: 'warning',
   });
+  await copyFile(resolve(root, 'bench/libraries/torch_child.py'), resolve(root, outdir, 'torch_child.py'));
 }

@@ -26,7 +26,6 @@ await mkdir(`${draft}/lib`, { recursive: true });
 
 install();
 await bundle(draft);
-await copyFile('bench/libraries/torch_child.py', `${draft}/torch_child.py`);
 await packNode();
 await packDawn();
 await packMnist();

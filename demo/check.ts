@@ -1,6 +1,6 @@
 // The kernel check page: a table that grows op by op, a verdict, and the report as a JSON file.
 import type { DeviceInfo } from 'downhill';
-import type { KernelReport, OpReport } from 'downhill/check';
+import { errorText, failureText, type KernelReport, type OpReport, ulpText } from 'downhill/check';
 import type { Message, Request } from './check.worker.ts';
 import { byId, showAdapter, showFailure, showNoDevice } from './dom.ts';
 
@@ -24,12 +24,6 @@ function setState(state: State, status: string): void {
   download.disabled = report === null;
   byId('status').textContent = status;
 }
-
-const errorText = (error: number | null) =>
-  error === null ? '-' : error === 0 ? '0' : Number.isFinite(error) ? error.toExponential(1) : 'wrong';
-
-const ulpText = (ulp: number | null) =>
-  ulp === null ? '-' : ulp < 100 ? String(Number(ulp.toFixed(1))) : ulp.toExponential(0);
 
 function cell(text: string, className = '', tag: 'td' | 'th' = 'td'): HTMLTableCellElement {
   const made = document.createElement(tag);
@@ -70,7 +64,7 @@ function addRow(report: OpReport): void {
   if (failures.length === 0) return;
   const detail = rows.insertRow();
   detail.className = 'detail';
-  const text = failures.map((failure) => [failure.title, failure.detail].filter(Boolean).join(': ')).join('\n');
+  const text = failures.map(failureText).join('\n');
   detail.append(Object.assign(cell(text), { colSpan: row.cells.length }));
 }
 

@@ -100,7 +100,10 @@ describe('on WebGPU', () => {
   });
 
   test('halves, of odd counts and at odd places', async () => {
-    if (!devices.webgpu.info.features!.includes('shader-f16')) return;
+    if (!devices.webgpu.info.features!.includes('shader-f16')) {
+      expect(() => tensor([1], { dtype: 'float16' })).toThrow(/float16 needs the feature shader-f16/);
+      return;
+    }
     const fn = (x: Tensor) => [x.mul(2), x.slice(0, 1, 4)];
     const run = owned(compile(fn));
     const all = owned(tensor([1, 2, 3, 4, 5, 6, 7], { dtype: 'float16' }));

@@ -70,9 +70,10 @@ describe('on a device', () => {
     process.env.DOWNHILL_TUNING = '';
   });
   afterEach(async () => {
-    Object.assign(process.env, { DOWNHILL_TUNING: env.DOWNHILL_TUNING });
-    if (env.XDG_CACHE_HOME === undefined) delete process.env.XDG_CACHE_HOME;
-    else process.env.XDG_CACHE_HOME = env.XDG_CACHE_HOME;
+    for (const name of ['XDG_CACHE_HOME', 'DOWNHILL_TUNING']) {
+      if (env[name] === undefined) delete process.env[name];
+      else process.env[name] = env[name];
+    }
     for (const device of devices.splice(0)) device.destroy();
     await rm(cache, { recursive: true });
   });

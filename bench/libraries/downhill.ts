@@ -18,7 +18,7 @@ import {
 import { sizeOf, values } from '../workloads/values.ts';
 import { BATCHES, type OpName, type OpWorkload, type TrainData, type TrainWorkload } from '../workloads/workload.ts';
 import { forward } from './downhill-network.ts';
-import { batchOf, type Library, type Prepared } from './library.ts';
+import { batchesOf, type Library, type Prepared } from './library.ts';
 
 type Inputs = Record<string, Tensor>;
 
@@ -96,8 +96,7 @@ export const downhill: Library = {
       runningVar: tensor(new Float32Array(channels).fill(1)),
     }));
     const optimizer = new optim.Adam(params, { lr, eps });
-    const batches = Array.from({ length: BATCHES }, (_, i) => {
-      const { x, y } = batchOf(data, BATCHES, i);
+    const batches = batchesOf(data).map(({ x, y }) => {
       return [tensor(x, { shape: [batch, ...network.input] }), tensor(y)] as const;
     });
     const step = compile((x: Tensor, y: Tensor) => {

@@ -4,7 +4,7 @@ import manifest from '../node_modules/@jax-js/jax/package.json' with { type: 'js
 import { sizeOf, values } from '../workloads/values.ts';
 import { BATCHES, type OpName, type OpWorkload, type TrainData, type TrainWorkload } from '../workloads/workload.ts';
 import { forward, lossOf } from './jax-network.ts';
-import { batchOf, type Library, type Prepared } from './library.ts';
+import { batchesOf, type Library, type Prepared } from './library.ts';
 
 type Arrays = Record<string, np.Array>;
 
@@ -125,8 +125,7 @@ const library: Library = {
       return { after: { params: part(0), first: part(1), second: part(2), stats, powers }, loss: value };
     });
 
-    const batches = Array.from({ length: BATCHES }, (_, i) => {
-      const { x, y } = batchOf(data, BATCHES, i);
+    const batches = batchesOf(data).map(({ x, y }) => {
       return { x: np.array(x).reshape([batch, ...network.input]), y: np.array(y, { dtype: np.int32 }) };
     });
     const last = new Last();

@@ -1,8 +1,5 @@
 // What the bench asks of a library, in a process of its own.
-import type { OpWorkload, TrainData, TrainWorkload, Workload } from '../workloads/workload.ts';
-
-/** Numbers by name: `out` of an op, `loss 1` and so on, and the parameters of a network after some steps. */
-export type Values = Record<string, Float32Array | Float64Array>;
+import { BATCHES, type OpWorkload, type TrainData, type TrainWorkload, type Workload } from '../workloads/workload.ts';
 
 /** A workload made ready on a library: nothing was computed yet. */
 export interface Prepared {
@@ -28,11 +25,11 @@ export class Unable extends Error {}
 export const prepare = (library: Library, workload: Workload, data: TrainData | null) =>
   workload.kind === 'op' ? library.op(workload) : library.train(workload, data!);
 
-/** Batch `i` modulo their number. */
-export function batchOf({ x, y }: TrainData, count: number, i: number) {
-  const [xs, ys] = [x.length / count, y.length / count];
-  return {
-    x: x.subarray((i % count) * xs, ((i % count) + 1) * xs),
-    y: y.subarray((i % count) * ys, ((i % count) + 1) * ys),
-  };
+/** The batches one by one. */
+export function batchesOf({ x, y }: TrainData): TrainData[] {
+  const [xs, ys] = [x.length / BATCHES, y.length / BATCHES];
+  return Array.from({ length: BATCHES }, (_, i) => ({
+    x: x.subarray(i * xs, (i + 1) * xs),
+    y: y.subarray(i * ys, (i + 1) * ys),
+  }));
 }

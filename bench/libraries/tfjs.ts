@@ -5,7 +5,7 @@ import '@tensorflow/tfjs-core/dist/register_all_gradients.js';
 import * as tf from '@tensorflow/tfjs-core';
 import { sizeOf, values } from '../workloads/values.ts';
 import { BATCHES, type OpName, type OpWorkload, type TrainData, type TrainWorkload } from '../workloads/workload.ts';
-import { batchOf, type Library, type Prepared } from './library.ts';
+import { batchesOf, type Library, type Prepared } from './library.ts';
 import { permuted } from './permute.ts';
 import { forward } from './tfjs-network.ts';
 
@@ -108,8 +108,7 @@ const library: Library = {
     const isImage = network.input.length === 3;
     const shape = [batch, ...network.input];
     const axes = isImage ? LAYOUTS.x : shape.map((_, d) => d);
-    const batches = Array.from({ length: BATCHES }, (_, i) => {
-      const { x, y } = batchOf(data, BATCHES, i);
+    const batches = batchesOf(data).map(({ x, y }) => {
       return {
         x: tf.tensor(
           permuted(x, shape, axes),

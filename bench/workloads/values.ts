@@ -1,4 +1,4 @@
-// Values of inputs and parameters: a hash of seed and index, so that every library, torch.py too, makes the same bits.
+// Values of inputs and parameters: a hash of seed and index, so that every library, torch_child.py too, makes the same bits.
 
 /** What to fill an array with: `scale` times a number from -1 up to 1, or a constant. */
 export type Fill = { seed: number; scale: number } | { constant: number };

@@ -13,8 +13,7 @@ export interface InitOptions {
   adapter?: AdapterChoice;
   /**
    * Configurations of matrix products and convolutions. Default: those that tuning kept for this adapter, if it was ever
-   * tuned. true: what was not kept is measured now, within the
-   * budget of `tune`, or one given. false: the built-in ones.
+   * tuned. true, or options: what was not kept is measured now, as by `tune`. false: the built-in ones.
    */
   tune?: boolean | TuneOptions;
 }

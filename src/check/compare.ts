@@ -1,6 +1,5 @@
 // How far a device's values are from the reference: the error measure of the kernel check.
-
-import type { DType, HostArray } from '../tensor/dtype.ts';
+import { type DType, type HostArray, isFloat } from '../tensor/dtype.ts';
 import { fromHalf, toHalf } from '../tensor/half.ts';
 import { format, type Shape, sameShape } from '../tensor/shape.ts';
 import { coordinatesOf } from './differences.ts';
@@ -34,7 +33,7 @@ export function compareResults(actual: Result, expected: Result): Comparison {
     const [got, wanted] = [actual, expected].map(({ dtype, shape }) => `${dtype} ${format(shape)}`);
     return { error: Number.POSITIVE_INFINITY, ulp: null, detail: `expected ${wanted}, got ${got}` };
   }
-  const isFloat = expected.dtype === 'float32' || expected.dtype === 'float16';
+  const float = isFloat(expected.dtype);
   const round = expected.dtype === 'float16' ? (v: number) => fromHalf(toHalf(v)) : Math.fround;
   let worst = -1;
   let gap = 0;
@@ -43,12 +42,12 @@ export function compareResults(actual: Result, expected: Result): Comparison {
   for (let i = 0; i < expected.data.length; i++) {
     const [value, wanted] = [actual.data[i], expected.data[i]];
     let here: number;
-    if (isFloat && Number.isFinite(round(wanted))) {
+    if (float && Number.isFinite(round(wanted))) {
       scale = Math.max(scale, Math.abs(wanted));
       here = Math.abs(value - wanted);
       ulp = Math.max(ulp, here / lastPlace(wanted));
     } else {
-      here = Object.is(value, isFloat ? round(wanted) : wanted) ? 0 : Number.POSITIVE_INFINITY;
+      here = Object.is(value, float ? round(wanted) : wanted) ? 0 : Number.POSITIVE_INFINITY;
     }
     // A NaN where a number belongs makes `here` NaN, which is not `<= gap` either.
     if (here <= gap) continue;

@@ -8,11 +8,10 @@ import type { ShaderReport } from './report.ts';
 export class Coverage {
   /** Ops that ran; cleared by whoever wants to know it from then on. */
   readonly ops = new Set<string>();
-  /** Whether the device can be watched; the CPU runs no shaders. */
-  readonly watching: boolean;
   private readonly preambles = new Map<string, Set<string>>();
   private readonly backend: WebGpuBackend | null;
-  private readonly before: { observer: DispatchObserver | null; software: boolean; choice: GpuTraits['choice'] };
+  /** What close() puts back. */
+  private readonly before: Pick<WebGpuBackend, 'observer' | 'intercept'> & Pick<GpuTraits, 'software' | 'choice'>;
 
   /**
    * Until close(), `plans`: the kind of adapter that the device is to be planned for, `configuration`: what is chosen for
@@ -23,17 +22,18 @@ export class Coverage {
     { plans, configuration, folds }: { plans?: 'software' | 'hardware'; configuration?: string; folds?: boolean } = {},
   ) {
     this.backend = backend instanceof WebGpuBackend ? backend : null;
-    this.watching = this.backend !== null;
-    this.before = {
-      observer: this.backend?.observer ?? null,
-      software: this.backend?.traits.software ?? true,
-      choice: this.backend?.traits.choice,
-    };
+    const { observer = null, intercept = null, traits } = this.backend ?? {};
+    this.before = { observer, intercept, software: traits?.software ?? true, choice: traits?.choice };
     if (!this.backend) return;
     this.backend.observer = this.see;
     if (folds) this.backend.intercept = (_, dispatch) => folded(dispatch);
     if (configuration) this.backend.traits.choice = () => configuration;
     if (plans) this.backend.traits.software = plans === 'software';
+  }
+
+  /** Whether the device can be watched; the CPU runs no shaders. */
+  get watching(): boolean {
+    return this.backend !== null;
   }
 
   private readonly see: DispatchObserver = (op, file, preamble) => {
@@ -53,7 +53,7 @@ export class Coverage {
   close(): void {
     if (!this.backend) return;
     this.backend.observer = this.before.observer;
-    this.backend.intercept = null;
+    this.backend.intercept = this.before.intercept;
     this.backend.traits.software = this.before.software;
     this.backend.traits.choice = this.before.choice;
   }

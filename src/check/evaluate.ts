@@ -2,7 +2,7 @@
 import { grad } from '../autograd/tape.ts';
 import { zeros } from '../tensor/creation.ts';
 import { type Device, memory } from '../tensor/device.ts';
-import { type HostArray, isFloat as hasGradients } from '../tensor/dtype.ts';
+import { type HostArray, isFloat } from '../tensor/dtype.ts';
 import { IndexError } from '../tensor/errors.ts';
 import { randomState, setRandomState } from '../tensor/random.ts';
 import { keep, scope } from '../tensor/scope.ts';
@@ -18,7 +18,7 @@ export interface Evaluation {
   outputs: Result[];
   /** One per output that carries a gradient: the weights with which the gradients were taken. */
   seeds: HostTensor[];
-  /** One per float32 input; null where no gradient arrives. Empty where none was asked for. */
+  /** One per float input; null where no gradient arrives. Empty where none was asked for. */
   gradients: (Result | null)[];
 }
 
@@ -38,8 +38,7 @@ function withFixedRandomness<T>(work: () => T): T {
   }
 }
 
-const isFloat = (x: Tensor) => hasGradients(x.dtype);
-const carriesGradient = (x: Tensor) => isFloat(x) && x.requiresGrad;
+const carriesGradient = (x: Tensor) => isFloat(x.dtype) && x.requiresGrad;
 
 /**
  * Gives the device its work at once and returns a promise of the results, so that the caller computes while the device
@@ -78,7 +77,8 @@ function gradientsOf(outputs: Tensor[], inputs: Tensor[], seeds: HostTensor[]) {
   if (roots.length === 0)
     throw new Error('no output carries a gradient; if that is right, the case says gradients none');
   const gradients = seeds.map((seed) => place(seed, roots[0].device));
-  return grad(roots, inputs.filter(isFloat), { gradients });
+  const floats = inputs.filter(({ dtype }) => isFloat(dtype));
+  return grad(roots, floats, { gradients });
 }
 
 /** What a case is held to unless it says otherwise. */

@@ -6,7 +6,16 @@ export { type Differentiable, type GradcheckOptions, gradcheck, gradgradcheck } 
 export { gradcheckModule, type ModuleCheckOptions } from './gradcheck-module.ts';
 export type { GradcheckReport, InputReport, SweepPoint, Verdict } from './gradcheck-report.ts';
 export { type KernelCheckOptions, kernelCheck } from './kernel-check.ts';
-export { type Failure, formatReport, type KernelReport, type OpReport, type ShaderReport } from './report.ts';
+export {
+  errorText,
+  type Failure,
+  failureText,
+  formatReport,
+  type KernelReport,
+  type OpReport,
+  type ShaderReport,
+  ulpText,
+} from './report.ts';
 export {
   apart,
   between,

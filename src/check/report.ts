@@ -45,12 +45,13 @@ export interface KernelReport {
 
 const SHAPES_WIDTH = 40;
 
-const number = (value: number | null) =>
-  value === null ? '-' : value === 0 ? '0' : Number.isFinite(value) ? value.toExponential(1) : 'wrong';
+/** A relative error; '-' where none was compared. */
+export const errorText = (error: number | null): string =>
+  error === null ? '-' : error === 0 ? '0' : Number.isFinite(error) ? error.toExponential(1) : 'wrong';
 
 /** Units of the last place: of a value that is small beside its neighbours they may be many. */
-const ulps = (value: number | null) =>
-  value === null ? '-' : value < 100 ? String(Number(value.toFixed(1))) : value.toExponential(0);
+export const ulpText = (ulp: number | null): string =>
+  ulp === null ? '-' : ulp < 100 ? String(Number(ulp.toFixed(1))) : ulp.toExponential(0);
 
 /** Driver, features and limits of a device, in lines. */
 function deviceLines({ kind, vendor, architecture, device, driver, features = [], limits = {} }: DeviceInfo): string[] {
@@ -62,7 +63,8 @@ function deviceLines({ kind, vendor, architecture, device, driver, features = []
   ];
 }
 
-const failureText = ({ title, detail }: Failure) => [title, detail].filter(Boolean).join(': ');
+/** A failure in words: the case, if it is about one, and what is wrong. */
+export const failureText = ({ title, detail }: Failure): string => [title, detail].filter(Boolean).join(': ');
 
 /** As many shapes as fit, and how many more there are. */
 function shapeList(shapes: string[]): string {
@@ -78,10 +80,10 @@ export function formatReport(report: KernelReport): string {
   const rows = report.ops.map((op) => [
     op.op,
     shapeList(op.shapes),
-    number(op.forwardError),
-    ulps(op.forwardUlp),
-    number(op.gradientError),
-    number(op.gradcheckError),
+    errorText(op.forwardError),
+    ulpText(op.forwardUlp),
+    errorText(op.gradientError),
+    errorText(op.gradcheckError),
     op.passed ? 'ok' : 'FAILED',
   ]);
   const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i].length)));

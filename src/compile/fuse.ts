@@ -5,6 +5,7 @@ import { type Chain, isWritable, type Member, type Operand } from '../ops/fusion
 import type { Call, Graph, Storage, View } from '../tensor/backend.ts';
 import { elementCount, isPlain, type Shape, sameShape } from '../tensor/shape.ts';
 import { chainKernel, joinedKernel } from './fused-kernel.ts';
+import { changedBy } from './graph.ts';
 
 /** Storage buffers that every adapter lets a kernel have. */
 const MAX_BUFFERS = 8;
@@ -29,10 +30,10 @@ interface Read {
 function dependencies(calls: readonly Call[]): Set<number>[] {
   const writer = new Map<Storage, number>();
   const readers = new Map<Storage, number[]>();
-  return calls.map(({ inputs, outputs, mutates }, c) => {
+  return calls.map((call, c) => {
     const before = new Set<number>();
-    const reads = [...inputs, ...outputs.slice(0, mutates)].map(({ storage }) => storage);
-    const writes = outputs.map(({ storage }) => storage);
+    const reads = [...call.inputs.map(({ storage }) => storage), ...changedBy(call)];
+    const writes = call.outputs.map(({ storage }) => storage);
     for (const storage of [...reads, ...writes]) if (writer.has(storage)) before.add(writer.get(storage)!);
     for (const storage of writes) for (const reader of readers.get(storage) ?? []) before.add(reader);
     for (const storage of reads) readers.set(storage, [...(readers.get(storage) ?? []), c]);
@@ -65,9 +66,7 @@ class Fusion {
       for (const b of list) this.after[b].add(c);
     });
     this.results = new Set(graph.results.map(({ storage }) => storage));
-    const changed = new Set(
-      graph.calls.flatMap(({ outputs, mutates }) => outputs.slice(0, mutates)).map((v) => v.storage),
-    );
+    const changed = new Set(graph.calls.flatMap(changedBy));
     graph.calls.forEach(({ inputs, outputs }, c) => {
       for (const { storage } of inputs) this.users.set(storage, [...(this.users.get(storage) ?? []), c]);
       for (const { storage } of outputs) if (!changed.has(storage)) this.maker.set(storage, c);
@@ -153,10 +152,13 @@ class Fusion {
     return elementCount(this.calls[c].outputs[0].shape);
   }
 
+  /** How many storage buffers the kernel of a group may bind. */
   private buffers(group: Group): number {
-    const { front } = group;
-    const of = front === null ? 0 : this.calls[front].inputs.length + this.calls[front].outputs.length;
-    return of + 1 + this.read(group).length + this.stored(group).length - (front === null ? 1 : 0);
+    const elementwise = this.read(group).length + this.stored(group).length;
+    if (group.front === null) return elementwise;
+    const { inputs, outputs } = this.calls[group.front];
+    // One more than the call's own, for what else its dispatches may bind: scratch memory, or that of faults.
+    return inputs.length + outputs.length + 1 + elementwise;
   }
 
   /** What the elementwise members read that is made elsewhere, each view in each shape once. */

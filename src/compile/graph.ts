@@ -22,7 +22,9 @@ function numbering(): (thing: object) => number {
   };
 }
 
-const changedBy = ({ outputs, mutates }: Call): Storage[] => outputs.slice(0, mutates).map(({ storage }) => storage);
+/** What a call changes in place. */
+export const changedBy = ({ outputs, mutates }: Call): Storage[] =>
+  outputs.slice(0, mutates).map(({ storage }) => storage);
 
 /** Calls of one kernel on the same values with the same attributes become one. */
 export function mergeEqual(graph: Graph): Graph {
@@ -69,9 +71,10 @@ export function mergeEqual(graph: Graph): Graph {
 /** Calls stay from which a result comes, or a change of memory outside, where `owns` does not hold. */
 export function dropDead(graph: Graph, owns: (storage: Storage) => boolean): Graph {
   const needed = new Set(graph.results.map(({ storage }) => storage));
-  const kept = graph.calls.toReversed().filter(({ inputs, outputs, mutates }) => {
+  const kept = graph.calls.toReversed().filter((call) => {
+    const { inputs, outputs } = call;
     if (!outputs.some(({ storage }) => needed.has(storage) || !owns(storage))) return false;
-    for (const { storage } of [...inputs, ...outputs.slice(0, mutates)]) needed.add(storage);
+    for (const storage of [...inputs.map(({ storage }) => storage), ...changedBy(call)]) needed.add(storage);
     return true;
   });
   return { ...graph, calls: kept.reverse() };

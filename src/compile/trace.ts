@@ -10,7 +10,7 @@ import { currentScope, scope } from '../tensor/scope.ts';
 import { contiguousLayout, format, isContiguous, isPlain, type Layout, type Shape } from '../tensor/shape.ts';
 import { nextVersion, Tensor } from '../tensor/tensor.ts';
 import { fuse } from './fuse.ts';
-import { dropDead, mergeEqual } from './graph.ts';
+import { changedBy, dropDead, mergeEqual } from './graph.ts';
 import { Recorder } from './recorder.ts';
 import { mapTensors, type Pattern, patternOf, tensorsIn } from './tree.ts';
 import { deepStacks, userLine } from './where.ts';
@@ -107,8 +107,7 @@ export class Trace {
       );
     }
     this.outside = [...storages].map((storage) => ({ storage, moved: movedFrom(storage) }));
-    const written = this.graph.calls.flatMap(({ outputs, mutates }) => outputs.slice(0, mutates));
-    this.changed = [...new Set(written.map(({ storage }) => storage))].filter((storage) => !owns(storage));
+    this.changed = [...new Set(this.graph.calls.flatMap(changedBy))].filter((storage) => !owns(storage));
     this.program = backend.program(this.graph);
   }
 

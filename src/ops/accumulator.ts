@@ -23,7 +23,7 @@ export interface Accumulator {
 }
 
 /** The type in which elements of a dtype are computed. */
-export const valueType = (dtype: DType) => (isFloat(dtype) ? 'f32' : 'i32');
+const valueType = (dtype: DType) => (isFloat(dtype) ? 'f32' : 'i32');
 
 /** Words of memory that an ACC takes. */
 export const wordsOf = ({ acc }: Accumulator) => (Array.isArray(acc) ? acc.length : 1);
@@ -68,6 +68,3 @@ export function bindings(
   });
   return `${all.join('')}@group(0) @binding(${all.length}) var<uniform> params: Params;\n`;
 }
-
-/** The line that a shader with halves in memory begins with. */
-export const enabling = (types: string[]) => (types.includes('f16') ? 'enable f16;\n' : '');

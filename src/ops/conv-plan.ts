@@ -1,4 +1,5 @@
-// How convolutions run on a GPU: the image and its gradient are gathered by one family of shaders, the weights' by another.
+// How convolutions run on a GPU: as products by tiles where that pays; else the image and its gradient are gathered by one family
+// of shaders, the weights' gradient by another.
 import source from '../../shaders/conv2d.wgsl';
 import rowsSource from '../../shaders/conv2dRows.wgsl';
 import weightGradSource from '../../shaders/conv2dWeightGrad.wgsl';
@@ -9,7 +10,7 @@ import type { ConvAttrs } from './conv-attrs.ts';
 import { gatherGemm, weightGemm } from './conv-gemm.ts';
 import { type Gemm, nameOf, planTiles, summed } from './gemm.ts';
 import { SHORT, THIN, tileOf } from './gemm-config.ts';
-import { ceilDiv, constants, grid, putting, threads } from './launch.ts';
+import { ceilDiv, constants, grid, putting, threads, withPut } from './launch.ts';
 
 /** Channels of a group that one thread computes: 8 share loads; in groups of few, depthwise ones above all, most would be idle. */
 const channelsOf = (channels: number) => (channels < 4 ? 1 : 8);
@@ -66,11 +67,11 @@ export function planGather(
   const segments = ceilDiv(W, 8);
   const positionGroups = ceilDiv(rows ? N * H * segments : ceilDiv(N * H * W, 4), WG);
   const strides = TRANSPOSED ? [taps, O * taps] : [I * taps, taps];
-  const dispatch: Dispatch = {
+  const dispatch = withPut(2, {
     shader: {
       file: rows ? 'conv2dRows.wgsl' : 'conv2d.wgsl',
       source: rows ? rowsSource : source,
-      preamble: constants({ WG, TILE, TRANSPOSED, UNIT: attrs.stride.every((s) => s === 1), BLOCKED }) + putting(2),
+      preamble: constants({ WG, TILE, TRANSPOSED, UNIT: attrs.stride.every((s) => s === 1), BLOCKED }),
     },
     params: [
       ...[N * H * W, O, I, groups, blockI, positionGroups],
@@ -78,9 +79,8 @@ export function planGather(
       ...strides,
       ...(rows ? [segments, N * H] : []),
     ],
-    put: 2,
     workgroups: grid(positionGroups * groups * ceilDiv(O, TILE)),
-  };
+  });
   return { dispatches: [dispatch] };
 }
 

@@ -3,19 +3,22 @@ import source from '../../shaders/elementwise.wgsl';
 import type { Expression, Param, Plan, TypedLayout } from '../tensor/backend.ts';
 import { WGSL_TYPE } from '../tensor/dtype.ts';
 import { collapse, elementCount, expandLayout, isContiguous, type Layout } from '../tensor/shape.ts';
-import { ceilDiv, constants, grid } from './launch.ts';
+import { ceilDiv, constants, enabling, grid } from './launch.ts';
 import { shaderMath } from './shader-math.ts';
 
 /** Names of the inputs and of the scalars in expressions. */
 export const NAMES = ['x', 'y', 'z'] as const;
 export const SCALARS = ['a', 'b', 'c'] as const;
+/** The WGSL type in which expressions take what is stored as another: halves are only stored. */
+export const computed = (type: string) => type.replace('f16', 'f32');
+
 const LANES = ['x', 'y', 'z', 'w'] as const;
 
 /**
  * How the four elements of a quad lie in an input: `whole`, as an aligned vec4 in memory; `same`, one element for all
  * four; `apart`, anywhere.
  */
-type Reading = 'whole' | 'same' | 'apart';
+export type Reading = 'whole' | 'same' | 'apart';
 
 /** An input's strides over the collapsed dims, and how its quads are read. */
 interface Walk {
@@ -60,8 +63,8 @@ export function planElementwise(expression: Expression, inputs: TypedLayout[], o
 
 const isWhole = (x: Layout, n: number) => isContiguous(x) && x.offset === 0 && elementCount(x.shape) === n;
 
-/** Where the innermost dim is a multiple of 4, so that a quad never crosses its end. */
-function readingOf({ offset }: Layout, strides: number[]): Reading {
+/** Where a quad never goes on in another row: the innermost dim is a multiple of 4, or the only one. */
+export function readingOf({ offset }: Layout, strides: number[]): Reading {
   if (strides.at(-1) === 0) return 'same';
   const aligned = offset % 4 === 0 && strides.slice(0, -1).every((stride) => stride % 4 === 0);
   return strides.at(-1) === 1 && aligned ? 'whole' : 'apart';
@@ -111,8 +114,7 @@ function program(
   let input = 0;
   let uniform = scalars.length;
   const args = operands.map((v) => {
-    // Halves are only stored: expressions are in float32.
-    if (v === null) return { type: walks[input].type.replace('f16', 'f32'), value: `v${input++}.` };
+    if (v === null) return { type: computed(walks[input].type), value: `v${input++}.` };
     return { type: numberType, value: `bitcast<${numberType}>(params.${SCALARS[uniform++]})` };
   });
   const at =
@@ -120,8 +122,7 @@ function program(
     ({ type, value }: (typeof args)[number]) =>
       value.endsWith('.') ? `${type}(${value}${lane})` : value;
   const f = (lane: string) => `f(${args.map(at(lane)).join(', ')})`;
-  const half = [out, ...walks.map(({ type }) => type)].includes('f16');
-  return `${half ? 'enable f16;\n' : ''}alias OUT = ${out};
+  return `${enabling([out, ...walks.map(({ type }) => type)])}alias OUT = ${out};
 ${bindings.join('')}\
 @group(0) @binding(${walks.length}) var<storage, read_write> out: array<vec4<OUT>>;
 @group(0) @binding(${walks.length + 1}) var<uniform> params: Params;

@@ -1,10 +1,10 @@
-// Elementwise ops joined, for compiled programs: as one kernel of their own, or behind the `put` of another kernel.
+// Elementwise ops joined, for compiled programs: as one kernel of their own, or behind the `put` or within the `take` of another.
 import source from '../../shaders/elementwise.wgsl';
 import type { Dispatch, Expression, Plan, Shader, Slot, TypedLayout } from '../tensor/backend.ts';
 import { type DType, WGSL_TYPE } from '../tensor/dtype.ts';
 import { collapse, elementCount, expandLayout, type Shape } from '../tensor/shape.ts';
-import { NAMES, SCALARS } from './elementwise-plan.ts';
-import { ceilDiv, constants, grid, putting, taking } from './launch.ts';
+import { computed, NAMES, type Reading, readingOf, SCALARS } from './elementwise-plan.ts';
+import { ceilDiv, constants, enabling, grid, putting, taking } from './launch.ts';
 import { shaderMath } from './shader-math.ts';
 
 /** Where an operand of a member comes from. */
@@ -41,9 +41,6 @@ export const isWritable = ({ operands, scalars }: Expression): boolean =>
 /** A number as WGSL. */
 const literal = (value: number, type: string) =>
   type === 'f32' ? `f32(${Math.fround(value)})` : type === 'u32' ? `${value}u` : `i32(${value})`;
-
-/** Halves are only stored: expressions are in float32. */
-const computed = (type: string) => type.replace('f16', 'f32');
 
 /** The functions of the members, `fused0` and so on with another prefix. */
 function functions({ members }: Chain, typeOf: (operand: Operand) => string, prefix = 'fused'): string {
@@ -107,20 +104,15 @@ function placeOf(input: TypedLayout, shape: Shape, i: string): string {
   return terms.length > 0 ? terms.join(' + ') : '0u';
 }
 
-/** How the four elements of a quad lie in an input: an aligned vec4, one element, or anywhere. */
-function readingOf({ offset, ...layout }: TypedLayout, shape: Shape): 'whole' | 'same' | 'apart' {
+/** How the four elements of a quad lie in an input that is walked by itself. */
+function quadsOf(input: TypedLayout, shape: Shape): Reading {
   const {
     sizes,
     strides: [steps],
-  } = collapse(shape, expandLayout({ offset, ...layout }, shape).strides);
-  if (sizes.length === 0 || (sizes.length === 1 && steps[0] === 0)) return 'same';
-  const last = steps.at(-1);
-  if (sizes.length > 1 && sizes.at(-1)! % 4 !== 0) return 'apart';
-  if (last === 0) return 'same';
-  return last === 1 && offset % 4 === 0 && steps.slice(0, -1).every((step) => step % 4 === 0) ? 'whole' : 'apart';
+  } = collapse(shape, expandLayout(input, shape).strides);
+  if (sizes.length === 0) return 'same';
+  return sizes.length > 1 && sizes.at(-1)! % 4 !== 0 ? 'apart' : readingOf(input, steps);
 }
-
-const enabling = (types: string[]) => (types.includes('f16') ? 'enable f16;\n' : '');
 
 const LANES = [0, 1, 2, 3];
 
@@ -128,7 +120,7 @@ const LANES = [0, 1, 2, 3];
 export function planChain(chain: Chain, inputs: TypedLayout[]): Plan {
   const { n, shapes, members, stored } = chain;
   const typeOf = types(chain, inputs);
-  const readings = inputs.map((input, k) => readingOf(input, shapes[k]));
+  const readings = inputs.map((input, k) => quadsOf(input, shapes[k]));
   const declared = inputs.map(({ dtype }, k) => {
     const type = readings[k] === 'whole' ? `vec4<${WGSL_TYPE[dtype]}>` : WGSL_TYPE[dtype];
     return `@group(0) @binding(${k}) var<storage, read> in${k}: array<${type}>;\n`;

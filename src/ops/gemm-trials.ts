@@ -1,7 +1,7 @@
 // What the tuner times for the GEMM core: a product, or a convolution, for each class of them that training meets often.
 import { opNamed } from '../autograd/op.ts';
 import type { TypedLayout } from '../tensor/backend.ts';
-import { contiguousStrides, type Shape } from '../tensor/shape.ts';
+import { contiguousLayout, type Shape } from '../tensor/shape.ts';
 import { trials } from '../tensor/tuning.ts';
 import type { ConvAttrs } from './conv-attrs.ts';
 import './conv.ts';
@@ -10,7 +10,7 @@ import './matmul.ts';
 
 const candidates = [DIRECT, ...Object.keys(TILES)];
 
-const rows = (shape: Shape): TypedLayout => ({ shape, strides: contiguousStrides(shape), offset: 0, dtype: 'float32' });
+const rows = (shape: Shape): TypedLayout => ({ ...contiguousLayout(shape), dtype: 'float32' });
 const columns = ([m, n]: Shape): TypedLayout => ({ ...rows([m, n]), strides: [1, m] });
 
 /** a [M, K] @ b [K, N]; T is a transposed operand. */

@@ -1,4 +1,4 @@
-// Workgroup counts: how plans spread work over a grid that no adapter refuses.
+// What plans share: workgroup counts that no adapter refuses, and lines that go in front of shaders.
 import type { Dispatch, GpuTraits } from '../tensor/backend.ts';
 
 /** WebGPU's default limit on workgroups in one dimension. */
@@ -24,6 +24,9 @@ export function constants(values: Record<string, number | boolean>): string {
     .map(([name, value]) => `const ${name} = ${typeof value === 'boolean' ? value : `${value}u`};\n`)
     .join('');
 }
+
+/** The line that a shader with halves in memory begins with, from the WGSL types of what it binds. */
+export const enabling = (types: string[]) => (types.includes('f16') ? 'enable f16;\n' : '');
 
 /**
  * Lines that declare the float32 output at `binding`, the number of reads, and `fn put(i: u32, value: f32)`, to which a

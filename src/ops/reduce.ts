@@ -14,8 +14,8 @@ import {
   type Layout,
   type Shape,
 } from '../tensor/shape.ts';
-import { type Accumulator, accumulatorLines, bindings, enabling, wordsOf } from './accumulator.ts';
-import { ceilDiv, constants, grid, threads } from './launch.ts';
+import { type Accumulator, accumulatorLines, bindings, wordsOf } from './accumulator.ts';
+import { ceilDiv, constants, enabling, grid, threads } from './launch.ts';
 
 /** Which dims go; sorted and not negative. */
 export interface ReduceAttrs {
@@ -136,7 +136,7 @@ export const four = (list: readonly number[], padding: number): number[] => [
 ];
 
 /** Whether the shaders can walk x at its strides; always so for contiguous tensors. */
-export function isReducible(x: Layout, { dims }: ReduceAttrs): boolean {
+function isReducible(x: Layout, { dims }: ReduceAttrs): boolean {
   const { kept, gone } = split(x, dims);
   return [kept, gone].every(({ shape, strides }) => collapsed(shape, strides).sizes.length <= MAX_DIMS);
 }

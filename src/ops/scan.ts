@@ -7,9 +7,9 @@ import { type DType, FLOATS, isFloat, WGSL_TYPE } from '../tensor/dtype.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import { collapse, contiguousLayout, elementCount, type Layout, normalizeDim, type Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { type Accumulator, accumulatorLines, bindings, enabling, wordsOf } from './accumulator.ts';
+import { type Accumulator, accumulatorLines, bindings, wordsOf } from './accumulator.ts';
 import { add, mul } from './elementwise.ts';
-import { ceilDiv, constants, grid, threads } from './launch.ts';
+import { ceilDiv, constants, enabling, grid, threads } from './launch.ts';
 import { four, MAX_DIMS } from './reduce.ts';
 
 interface ScanAttrs {

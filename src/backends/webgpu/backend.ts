@@ -24,7 +24,7 @@ export class WebGpuBackend implements Backend {
   readonly fuses = true;
   readonly traits: GpuTraits;
   observer: DispatchObserver | null = null;
-  /** Sees each dispatch before anything of it is compiled, and may put another in its place: mutation tests do. */
+  /** Sees each dispatch before anything of it is compiled, and may put another in its place: mutation tests and folded grids do. */
   intercept: ((op: string, dispatch: Dispatch) => Dispatch) | null = null;
   private readonly device: GPUDevice;
   private readonly queue: Queue;

@@ -1,5 +1,4 @@
 // The door to WebGPU in a browser, over navigator.gpu.
-
 import { DeviceError } from '../../tensor/errors.ts';
 import { adapterKind, checkChoice, kindsOfChoice, type OpenAdapter } from './door.ts';
 

@@ -1,5 +1,4 @@
 // The door to WebGPU in Node: Dawn, from the npm package `webgpu`, on a GPU, on lavapipe or on SwiftShader.
-
 import { constants } from 'node:fs';
 import { copyFile, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,9 +12,9 @@ import {
   type OpenAdapter,
 } from './door.ts';
 
-export { tuningStore } from './tune-store.node.ts';
-
 import { cached, findPackage, unpackTar } from './unpack.node.ts';
+
+export { tuningStore } from './tune-store.node.ts';
 
 interface Dawn {
   /** Names this library among the kept GPU objects. */

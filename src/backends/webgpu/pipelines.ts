@@ -13,7 +13,7 @@ export interface Pipeline {
   compiled: Promise<void>;
 }
 
-/** The bindings of a dispatch: read-only inputs, outputs, one uniform block with a dynamic offset. */
+/** The bindings of a dispatch: read-only inputs, outputs, one uniform block with a dynamic offset, and what fusion adds behind it. */
 export interface BindLayout {
   key: string;
   group: GPUBindGroupLayout;

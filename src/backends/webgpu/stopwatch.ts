@@ -1,7 +1,7 @@
 // How long plans take on a device: by timestamps where it has them, else by the clock; repeated where those are coarse.
 import type { Dispatch, Plan } from '../../tensor/backend.ts';
 import { BYTES } from '../../tensor/dtype.ts';
-import { contiguousStrides, extent } from '../../tensor/shape.ts';
+import { elementCount, extent } from '../../tensor/shape.ts';
 import type { Trial } from '../../tensor/tuning.ts';
 import { blockWords, createGroup, pack, type Range } from './bind.ts';
 import type { BufferPool } from './buffers.ts';
@@ -34,7 +34,7 @@ export function prepare({ device, pool, pipelines }: Workshop, { inputs, outputs
   };
   const ranges = {
     input: inputs.map((x) => range(x.offset + extent(x))),
-    output: outputs.map(({ shape }) => range(extent({ shape, strides: contiguousStrides(shape), offset: 0 }))),
+    output: outputs.map(({ shape }) => range(elementCount(shape))),
     temp: (plan.temps ?? []).map(range),
   };
   const uniforms: GPUBuffer[] = [];

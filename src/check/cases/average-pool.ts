@@ -17,7 +17,7 @@ import type { Shape } from '../../tensor/shape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { type Case, family, refusal } from '../case.ts';
 import { between, crowd, given, normal, whole } from '../values.ts';
-import { extremes } from './max-pool.ts';
+import { extremes } from './families.ts';
 
 type Pair = [number, number];
 type Pool = (x: Tensor) => Tensor;

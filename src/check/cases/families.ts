@@ -1,6 +1,7 @@
-// What cases of elementwise ops have in common: generators per family, and inputs that sweep many magnitudes.
+// What cases of several files have in common: generators per family of elementwise ops, inputs of many magnitudes, halves.
 import { grad } from '../../autograd/tape.ts';
-import { cast, onesLike } from '../../ops/elementwise.ts';
+import { cast, neg, onesLike } from '../../ops/elementwise.ts';
+import { amax } from '../../ops/extrema.ts';
 import { fromHost } from '../../tensor/creation.ts';
 import type { Shape } from '../../tensor/shape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
@@ -12,7 +13,7 @@ export const TAIL: Shape = [3, 7];
 
 export type Unary = (x: Tensor) => Tensor;
 export type Binary = (x: Tensor | number, y: Tensor | number) => Tensor;
-type Domain = (shape: Shape) => Input;
+export type Domain = (shape: Shape) => Input;
 
 /** Both bounds and n - 2 numbers between them, evenly. */
 export const spread = (low: number, high: number, n = 203): number[] =>
@@ -30,6 +31,9 @@ export const pairs = (xs: readonly number[], ys: readonly number[] = xs): [numbe
   xs.flatMap((x) => ys.map(() => x)),
   xs.flatMap(() => ys),
 ];
+
+/** The largest and the smallest of each over the first dim: of many that are alike, one that is left out shows. */
+export const extremes = (xs: Tensor[]): Tensor[] => xs.flatMap((x) => [amax(x, 0), neg(amax(neg(x), 0))]);
 
 /** An op's values at the numbers given, to so many units of the last place, and no gradients. */
 export const exact = (op: string, title: string, run: Unary, values: readonly number[], ulp = 4): Case => ({

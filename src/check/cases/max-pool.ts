@@ -1,7 +1,6 @@
 // Cases of max pooling, of its gradient, and of the gradient of that.
 import { grad } from '../../autograd/tape.ts';
 import { expand } from '../../ops/broadcast.ts';
-import { neg } from '../../ops/elementwise.ts';
 import { amax } from '../../ops/extrema.ts';
 import {
   adaptiveMaxPool1d,
@@ -18,6 +17,7 @@ import type { Shape } from '../../tensor/shape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { type Case, family, refusal } from '../case.ts';
 import { apart, crowd, given, normal, whole } from '../values.ts';
+import { extremes } from './families.ts';
 
 type Pair = [number, number];
 /** A pooling that gives the maxima and where they lie. */
@@ -222,9 +222,6 @@ const values: Case[] = [
     gradients: 'compare',
   },
 ];
-
-/** The largest and the smallest of each over the first dim: one image that is left out shows. */
-export const extremes = (xs: Tensor[]) => xs.flatMap((x) => [amax(x, 0), neg(amax(neg(x), 0))]);
 
 /** Images so many that each kernel needs more workgroups than one dimension holds. As all are alike, so are their extremes. */
 const many: Case[] = [

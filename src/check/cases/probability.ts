@@ -11,66 +11,25 @@ import {
 import type { Shape } from '../../tensor/shape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { type Case, family, type Run, refusal } from '../case.ts';
-import { between, coins, given, type Input, normal, SPECIAL, whole } from '../values.ts';
+import { between, given, type Input, normal, SPECIAL, whole } from '../values.ts';
 import { magnitudes, pairs, sweep } from './families.ts';
-
-interface Options {
-  reduction?: 'mean' | 'sum' | 'none';
-}
-type Loss = (x: Tensor, y: Tensor, options?: Options) => Tensor;
+import { each, type Loss, loss } from './loss-forms.ts';
 
 const logTarget: Loss = (x, y, options) => klDivLoss(x, y, { ...options, logTarget: true });
 const probabilities = (shape: Shape) => between(0.05, 0.95, shape);
 
-/** The losses with the op that each is about, and what they take. */
-const losses: [op: string, name: string, run: Loss, input: typeof normal, target: typeof normal][] = [
-  ['bce', 'bceLoss', bceLoss, probabilities, probabilities],
-  ['bceWithLogits', 'bceWithLogitsLoss', bceWithLogitsLoss, normal, probabilities],
-  ['klDiv', 'klDivLoss', klDivLoss, normal, probabilities],
-  ['exp', 'klDivLoss of logarithms', logTarget, normal, normal],
+const special = { inputs: pairs([...SPECIAL, 0.5]).map((values) => given(values)), gradients: 'none' } as const;
+const divergence = { op: 'klDiv', input: normal, special, reductions: 'mean, sum, none or batchmean' };
+
+const common = [
+  ...loss({ op: 'bce', name: 'bceLoss', run: bceLoss, input: probabilities, target: probabilities, special }),
+  ...loss({
+    ...{ op: 'bceWithLogits', name: 'bceWithLogitsLoss', run: bceWithLogitsLoss },
+    ...{ input: normal, target: probabilities, special },
+  }),
+  ...loss({ ...divergence, name: 'klDivLoss', run: klDivLoss, target: probabilities }),
+  ...loss({ ...divergence, op: 'exp', name: 'klDivLoss of logarithms', run: logTarget, target: normal }),
 ];
-
-const each =
-  (run: Loss): Run =>
-  (x, y) =>
-    run(x, y, { reduction: 'none' });
-
-const common = losses.flatMap(([op, name, run, input, target]): Case[] => {
-  const inputs = [input([5, 7]), target([5, 7])];
-  const plain: Run = (x, y) => run(x, y);
-  const words = (message: string) => new RegExp(`^${name.split(' ')[0]}: ${message}`);
-  return [
-    { op, title: `${name}, no options`, inputs, run: plain },
-    ...(['mean', 'sum', 'none'] as const).map(
-      (reduction): Case => ({ op, title: `${name}, ${reduction}`, inputs, run: (x, y) => run(x, y, { reduction }) }),
-    ),
-    { op, title: `${name}, rank 0`, inputs: [input([]), target([])], run: plain },
-    {
-      ...{ op, title: `${name}, nothing`, inputs: [input([0, 3]), target([0, 3])], gradients: 'none' },
-      run: (x, y) => [run(x, y), run(x, y, { reduction: 'sum' }), each(run)(x, y) as Tensor],
-    },
-    {
-      ...{ op, title: `${name}, NaN, infinities and zeros`, gradients: 'none', run: each(run) },
-      inputs: pairs([...SPECIAL, 0.5]).map((values) => given(values)),
-    },
-    refusal(
-      op,
-      `${name}, shapes`,
-      [input([3, 1]), target([3])],
-      plain,
-      words('.* one shape, got \\[3,1\\] and \\[3\\]'),
-    ),
-    refusal(op, `${name}, bool`, [input([2]), coins([2])], plain, words('.* a float32 target, got float32 and bool')),
-    refusal(op, `${name}, int32`, [whole(0, 2, [2]), target([2])], plain, words('.* float32 input .*, got int32 and')),
-    refusal(
-      op,
-      `${name}, reduction`,
-      [input([2]), target([2])],
-      (x, y) => run(x, y, { reduction: 'all' as never }),
-      words('expected reduction mean, sum(, none or batchmean| or none), got all'),
-    ),
-  ];
-});
 
 type Weighing = (x: Tensor, y: Tensor, options: BceWithLogitsOptions) => Tensor;
 

@@ -4,11 +4,11 @@ import { permute, transpose } from '../../ops/movement.ts';
 import type { Shape } from '../../tensor/shape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { type Case, refusal } from '../case.ts';
-import { coins, given, type Input, normal, whole } from '../values.ts';
+import { coins, given, normal, whole } from '../values.ts';
+import type { Domain } from './families.ts';
 
 export type Dims = number | readonly number[];
 export type Reduce = (x: Tensor, dims?: Dims, keepdim?: boolean) => Tensor | Tensor[];
-export type Domain = (shape: Shape) => Input;
 
 /** Shapes and dims, from one element to three kept and three reduced dims that do not merge. */
 const layouts: [title: string, shape: Shape, dims?: Dims][] = [

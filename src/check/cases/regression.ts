@@ -1,12 +1,10 @@
 // Cases of losses of numbers against numbers, and of penalties.
 import { l1Penalty, l2Penalty } from '../../ops/penalty.ts';
 import { huberLoss, l1Loss, mseLoss, smoothL1Loss } from '../../ops/regression.ts';
-import type { Tensor } from '../../tensor/tensor.ts';
-import { type Case, family, type Run, refusal } from '../case.ts';
-import { between, coins, given, type Input, normal, SPECIAL, whole } from '../values.ts';
-import { pairs, sweep } from './families.ts';
-
-type Loss = (x: Tensor, y: Tensor, options?: { reduction?: 'mean' | 'sum' | 'none' }) => Tensor;
+import { type Case, family, refusal } from '../case.ts';
+import { between, given, type Input, normal, SPECIAL, whole } from '../values.ts';
+import { type Domain, pairs, sweep } from './families.ts';
+import { each, type Loss, loss } from './loss-forms.ts';
 
 /** The losses, by a name, with the op that each is about. */
 const losses: [op: string, name: string, run: Loss][] = [
@@ -19,48 +17,10 @@ const losses: [op: string, name: string, run: Loss][] = [
   ['huber', 'huberLoss with delta 0.7', (x, y, options) => huberLoss(x, y, { ...options, delta: 0.7 })],
 ];
 
-const each =
-  (run: Loss): Run =>
-  (x, y) =>
-    run(x, y, { reduction: 'none' });
+const some: Domain = (shape) => between(-2, 2, shape);
+const special = { inputs: pairs(SPECIAL).map((values) => given(values)), gradients: 'compare' } as const;
 
-/** What every such loss has. */
-const common = losses.flatMap(([op, name, run]): Case[] => {
-  const inputs = [between(-2, 2, [5, 7]), between(-2, 2, [5, 7])];
-  const plain: Run = (x, y) => run(x, y);
-  const words = (message: string) => new RegExp(`^${name.split(' ')[0]}: ${message}`);
-  return [
-    { op, title: `${name}, no options`, inputs, run: plain },
-    ...(['mean', 'sum', 'none'] as const).map(
-      (reduction): Case => ({ op, title: `${name}, ${reduction}`, inputs, run: (x, y) => run(x, y, { reduction }) }),
-    ),
-    { op, title: `${name}, rank 0`, inputs: [normal([]), normal([])], run: plain },
-    {
-      ...{ op, title: `${name}, nothing`, inputs: [normal([0, 3]), normal([0, 3])], gradients: 'none' },
-      run: (x, y) => [run(x, y), run(x, y, { reduction: 'sum' }), each(run)(x, y) as Tensor],
-    },
-    {
-      ...{ op, title: `${name}, NaN, infinities and zeros`, gradients: 'compare', run: each(run) },
-      inputs: pairs(SPECIAL).map((values) => given(values)),
-    },
-    refusal(
-      op,
-      `${name}, shapes`,
-      [normal([3, 1]), normal([3])],
-      plain,
-      words('.* one shape, got \\[3,1\\] and \\[3\\]'),
-    ),
-    refusal(op, `${name}, bool`, [normal([2]), coins([2])], plain, words('.* a float32 target, got float32 and bool')),
-    refusal(op, `${name}, int32`, [whole(0, 2, [2]), normal([2])], plain, words('.* float32 input .*, got int32 and')),
-    refusal(
-      op,
-      `${name}, reduction`,
-      [normal([2]), normal([2])],
-      (x, y) => run(x, y, { reduction: 'all' as never }),
-      words('expected reduction mean, sum or none, got all'),
-    ),
-  ];
-});
+const common = losses.flatMap(([op, name, run]) => loss({ op, name, run, input: some, target: some, special }));
 
 const huber = (title: string, x: number[], y: number[], run: Loss, more: Partial<Case> = {}): Case => ({
   ...{ op: 'huber', title, inputs: [given(x), given(y)], run: each(run), gradients: 'compare' },

@@ -8,8 +8,7 @@ import type { Shape } from '../../tensor/shape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { type Case, family, refusal } from '../case.ts';
 import { between, coins, crowd, given, nonzero, normal, whole } from '../values.ts';
-import { half, halves } from './families.ts';
-import type { Domain } from './reduction-layouts.ts';
+import { type Domain, half, halves } from './families.ts';
 
 type Along = (x: Tensor, dim: number) => Tensor;
 
