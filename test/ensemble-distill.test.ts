@@ -126,7 +126,7 @@ describe('distilling', () => {
     optimizer.zeroGrad();
     expect(memory().bytes).toBeLessThanOrEqual(before);
     await expect(distill(student, teacher, { data: training, optimizer, batchSize: 0 })).rejects.toThrow(
-      'batch size of at least 1',
+      'distill: expected batchSize to be a whole number of at least 1, got 0',
     );
   });
 });

@@ -4,6 +4,7 @@ import {
   type Data,
   EarlyStopping,
   evaluate,
+  findLr,
   manualSeed,
   memory,
   mseLoss,
@@ -288,6 +289,19 @@ test('a model that cannot be traced trains where nothing is compiled, and is ref
   await expect(train(model, options)).rejects.toThrow(/^compile: manualSeed inside .*fit\.test\.ts:\d+$/);
   const [{ trainLoss }] = await train(model, { ...options, compile: false });
   expect(trainLoss).toBeGreaterThan(0);
+});
+
+test('evaluation and trials leave each module in its own mode', async () => {
+  setDefaultDevice(devices.cpu);
+  const model = network(3, { dropout: 0.2 });
+  model.layers[2].eval();
+  const modes = () => [...model.modules()].map(({ training }) => training);
+  const before = modes();
+  expect(new Set(before).size).toBe(2);
+  await evaluate(model, examples(4));
+  expect(modes()).toEqual(before);
+  await findLr(model, { data: examples(8), optimizer: adam(model), steps: 3, batchSize: 4 });
+  expect(modes()).toEqual(before);
 });
 
 test('the norm of gradients is clipped', async () => {

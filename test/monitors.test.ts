@@ -265,6 +265,14 @@ test('filters: of a first convolution, of a linear layer over squares, of nothin
   expect(narrow.records.map(({ kind }) => kind)).toEqual(['probe']);
 });
 
+test('a layer that stands in two places is seen once in each call', async () => {
+  on('cpu');
+  const [linear, tanh] = [new nn.Linear(3, 3), new nn.Tanh()];
+  const model = new nn.Sequential(linear, tanh, linear, tanh, new nn.Linear(3, 3));
+  const { probes } = await monitored(model, randn([2, 3]), labels(2, 3));
+  expect(probes[0].layers.map(({ name }) => name)).toEqual(['0', '1', '0 (call 2)', '1 (call 2)', '4']);
+});
+
 test('dropout is no activation', async () => {
   on('cpu');
   const model = new nn.Sequential(new nn.Linear(5, 3), new nn.Dropout(0.5), new nn.ELU());

@@ -2,21 +2,14 @@
 import { compile, optim, setDefaultDevice, tensor } from 'downhill';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { openDevices, owned } from './training.ts';
+import { leaf, type TwoGroups, twoGroups } from './two-groups.ts';
 
 const { lr } = optim;
 const devices = openDevices();
 beforeAll(() => setDefaultDevice(devices.cpu));
 
-const leaf = () => owned(tensor([1], { requiresGrad: true }));
-
-/** SGD with momentum 0.9 and two groups, of learning rates 0.4 and 0.04. */
-const twoGroups = () =>
-  owned(new optim.SGD([{ params: [leaf()] }, { params: [leaf()], lr: 0.04 }], { lr: 0.4, momentum: 0.9 }));
-
-type Optimizer = ReturnType<typeof twoGroups>;
-
 describe('state', () => {
-  const makers: Record<string, (o: Optimizer) => optim.lr.Scheduler> = {
+  const makers: Record<string, (o: TwoGroups) => optim.lr.Scheduler> = {
     StepLR: (o) => new lr.StepLR(o, { stepSize: 2, gamma: 0.3 }),
     CosineAnnealingLR: (o) => new lr.CosineAnnealingLR(o, { tMax: 7 }),
     OneCycleLR: (o) => new lr.OneCycleLR(o, { maxLr: 1, totalSteps: 12 }),
@@ -26,8 +19,8 @@ describe('state', () => {
   const metrics = [3, 3, 2, 2, 2, 2, 1, 1, 1, 1];
 
   test.each(Object.keys(makers))('%s goes on exactly where it was saved', (name) => {
-    const set = (o: Optimizer) => o.paramGroups.map(({ lr, momentum }) => ({ lr, momentum }));
-    const run = (o: Optimizer, scheduler: optim.lr.Scheduler, some: number[]) =>
+    const set = (o: TwoGroups) => o.paramGroups.map(({ lr, momentum }) => ({ lr, momentum }));
+    const run = (o: TwoGroups, scheduler: optim.lr.Scheduler, some: number[]) =>
       some.map((metric) => {
         scheduler.step(metric);
         return set(o);

@@ -1,22 +1,15 @@
 // Schedules against PyTorch's formulas, written out by hand, and chains of them. Their states are in optim-lr-state.test.ts.
-import { optim, setDefaultDevice, tensor } from 'downhill';
+import { optim, setDefaultDevice } from 'downhill';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { openDevices, owned } from './training.ts';
+import { leaf, type TwoGroups, twoGroups } from './two-groups.ts';
 
 const { lr } = optim;
 const devices = openDevices();
 beforeAll(() => setDefaultDevice(devices.cpu));
 
-const leaf = () => owned(tensor([1], { requiresGrad: true }));
-
-/** SGD with momentum 0.9 and two groups, of learning rates 0.4 and 0.04. */
-const twoGroups = () =>
-  owned(new optim.SGD([{ params: [leaf()] }, { params: [leaf()], lr: 0.04 }], { lr: 0.4, momentum: 0.9 }));
-
-type Optimizer = ReturnType<typeof twoGroups>;
-
 /** Learning rates of the first group after 0, 1, ... n steps; those of the second are a tenth all along. */
-function rates(make: (optimizer: Optimizer) => optim.lr.Scheduler, n: number): number[] {
+function rates(make: (optimizer: TwoGroups) => optim.lr.Scheduler, n: number): number[] {
   const optimizer = twoGroups();
   const scheduler = make(optimizer);
   return Array.from({ length: n + 1 }, (_, t) => {
@@ -209,7 +202,7 @@ describe('several schedulers', () => {
   });
 
   test('in sequence: each from its own beginning', () => {
-    const make = (o: Optimizer) => {
+    const make = (o: TwoGroups) => {
       const parts = [new lr.LinearLR(o, { startFactor: 0.5, totalIters: 2 }), new lr.CosineAnnealingLR(o, { tMax: 4 })];
       return new lr.SequentialLR(o, [...parts, new lr.StepLR(o, { stepSize: 1 })], [2, 5]);
     };

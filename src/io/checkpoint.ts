@@ -1,5 +1,7 @@
 // The file of a checkpoint: tensors by group in the safetensors format, and values as JSON in its metadata.
-import type { HostTensor } from '../nn/module.ts';
+import type { HostArray } from '../tensor/dtype.ts';
+import type { Shape } from '../tensor/shape.ts';
+import type { HostTensor } from '../tensor/state.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { decodeSafetensors, encodeSafetensors, safetensorsMetadata } from './safetensors.ts';
 
@@ -35,7 +37,9 @@ export function unpackCheckpoint(bytes: Uint8Array): { groups: TensorGroups; val
 }
 
 /** Reads tensors. All reads are queued at once, so that later changes do not show. */
-export async function hostTensors(tensors: Record<string, Tensor>): Promise<Record<string, HostTensor>> {
+export async function hostTensors(
+  tensors: Record<string, Tensor>,
+): Promise<Record<string, { shape: Shape; data: HostArray }>> {
   const reads = Object.entries(tensors).map(
     async ([name, tensor]) => [name, { shape: tensor.shape, data: await tensor.data() }] as const,
   );

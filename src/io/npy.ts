@@ -1,8 +1,8 @@
 // The .npy format of NumPy, versions 1 to 3: a magic, a header that is a Python dict of dtype, order and shape, then the data.
-import type { HostTensor } from '../nn/module.ts';
 import type { HostArray } from '../tensor/dtype.ts';
 import { fromHalf } from '../tensor/half.ts';
 import { elementCount, format, type Shape } from '../tensor/shape.ts';
+import type { HostTensor } from '../tensor/state.ts';
 
 const MAGIC = [0x93, ...new TextEncoder().encode('NUMPY')];
 

@@ -1,6 +1,6 @@
 // The safetensors format: 8 bytes of header length, a JSON header of names, dtypes, shapes and ranges, then the data.
-import type { HostTensor } from '../nn/module.ts';
 import { elementCount } from '../tensor/shape.ts';
+import type { HostTensor } from '../tensor/state.ts';
 
 const ARRAYS = { F32: Float32Array, F64: Float64Array, I32: Int32Array, U8: Uint8Array } as const;
 type Dtype = keyof typeof ARRAYS;

@@ -8,6 +8,7 @@ import { scope } from '../tensor/scope.ts';
 import { format } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkProbability, checkWhole } from './check.ts';
+import { evaluating } from './modes.ts';
 import { Module } from './module.ts';
 
 /** Layers that drop something while training, with probability p: the ones that monteCarlo() leaves switched on. */
@@ -75,9 +76,9 @@ export function monteCarlo(model: Module, x: Tensor, { samples = 20 } = {}): { m
   if (!modules.some((module) => module instanceof DropoutLayer)) {
     throw new ShapeError('monteCarlo: expected a model with dropout layers, got one without');
   }
-  const before = modules.map(({ training }) => training);
+  const restore = evaluating(model);
   try {
-    for (const module of modules) module.training = module instanceof DropoutLayer;
+    for (const module of modules) if (module instanceof DropoutLayer) module.training = true;
     return noGrad(() =>
       scope(() => {
         const runs = stack(Array.from({ length: samples }, () => scope(() => model.call(x))));
@@ -85,8 +86,6 @@ export function monteCarlo(model: Module, x: Tensor, { samples = 20 } = {}): { m
       }),
     );
   } finally {
-    modules.forEach((module, i) => {
-      module.training = before[i];
-    });
+    restore();
   }
 }

@@ -5,6 +5,7 @@ export {
   buffer,
   type ForwardHook,
   type ForwardPreHook,
+  type FullBackwardHook,
   type HostTensor,
   type LoadReport,
   Module,

@@ -1,10 +1,12 @@
 // Module: a function with parameters. Parameters, buffers and children are found among its own properties.
+import { gradEnabled } from '../autograd/tape.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import { repeated, watched } from '../tensor/live.ts';
 import { keep } from '../tensor/scope.ts';
 import { format, sameShape } from '../tensor/shape.ts';
 import { type HostTensor, misfit } from '../tensor/state.ts';
 import { Tensor } from '../tensor/tensor.ts';
+import { between } from './backward-hook.ts';
 import { copyInto } from './copy.ts';
 import { Hooks } from './hooks.ts';
 
@@ -40,6 +42,13 @@ export type ForwardPreHook = (module: Module, input: Tensor) => void;
 export type ForwardHook = (module: Module, input: Tensor, output: Tensor) => void;
 
 /**
+ * Called in the backward pass, with the gradients by a module's first input, null where that takes none, and by its output. A
+ * tensor that it returns takes the place of gradInput.
+ */
+// biome-ignore lint/suspicious/noConfusingVoidType: most hooks return nothing
+export type FullBackwardHook = (module: Module, gradInput: Tensor | null, gradOutput: Tensor) => Tensor | void;
+
+/**
  * Base class of layers and models. A tensor that requires gradients, held in a property, is a parameter; another tensor
  * is a buffer; a module, or an array of modules, is a child.
  */
@@ -47,6 +56,7 @@ export abstract class Module {
   private inTraining = true;
   private readonly preHooks = new Hooks<ForwardPreHook>();
   private readonly hooks = new Hooks<ForwardHook>();
+  private readonly backwardHooks = new Hooks<FullBackwardHook>();
 
   /** Whether layers such as dropout and batch norm behave as in training. Set it with train() and eval(). */
   get training(): boolean {
@@ -67,7 +77,7 @@ export abstract class Module {
   call(...inputs: Parameters<this['forward']>): Tensor {
     const [x] = inputs;
     for (const hook of this.preHooks.all()) hook(this, x);
-    const output = this.forward(...(inputs as [Tensor, ...unknown[]]));
+    const output = this.hooked(inputs as [Tensor, ...unknown[]]);
     for (const hook of this.hooks.all()) hook(this, x, output);
     return output;
   }
@@ -83,6 +93,27 @@ export abstract class Module {
    */
   registerForwardHook(hook: ForwardHook): () => void {
     return this.hooks.add(hook);
+  }
+
+  /**
+   * Has `hook` called in the backward pass of each later call of this module, once the gradients by its first input and by its
+   * output are known. They last until the pass is over. Returns what removes it. Inside compile() it is called while tracing, and
+   * what it computes is part of the trace.
+   */
+  registerFullBackwardHook(hook: FullBackwardHook): () => void {
+    return this.backwardHooks.add(hook);
+  }
+
+  /** forward(), with the backward hooks in its backward pass. */
+  private hooked(inputs: [Tensor, ...unknown[]]): Tensor {
+    const hooks = this.backwardHooks.all();
+    if (hooks.length === 0 || !gradEnabled()) return this.forward(...inputs);
+    const [x, ...rest] = inputs;
+    // An input that is given twice, such as query and key, goes in as one.
+    const forward = (entered: Tensor) => this.forward(entered, ...rest.map((input) => (input === x ? entered : input)));
+    return between(x, forward, (gradInput, gradOutput) =>
+      hooks.reduce((grad, hook) => hook(this, grad, gradOutput) ?? grad, gradInput),
+    );
   }
 
   /** Child modules with the names of their properties. */

@@ -9,6 +9,7 @@ import { randomState, setRandomState } from '../tensor/random.ts';
 import { scope } from '../tensor/scope.ts';
 import { checkShape, contiguousLayout, elementCount, format, type Shape } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
+import { evaluating } from './modes.ts';
 import type { Module } from './module.ts';
 
 /** One call of a module. What it has of its own: that of the modules which it calls stands in their rows. */
@@ -120,13 +121,13 @@ export function summary(model: Module, inputShape: Shape, { dtype = 'float32' }:
   const log = new LiveLog();
   const recorder = new Recorder(device.backend, log);
   const watch = new Watch(recorder);
-  const modules = [...model.namedModules()].map(([name, module]) => ({ name, module, training: module.training }));
-  const removals = modules.flatMap(({ name, module }) => [
+  const modules = [...model.namedModules()];
+  const removals = modules.flatMap(([name, module]) => [
     module.registerForwardPreHook((_, input) => watch.enter(name, module, input)),
     module.registerForwardHook((_, __, output) => watch.leave(output)),
   ]);
   const random = randomState();
-  model.eval();
+  const restore = evaluating(model);
   const run = () => {
     const storage = recorder.input(elementCount(inputShape), dtype);
     watch.seen.add(storage);
@@ -137,10 +138,10 @@ export function summary(model: Module, inputShape: Shape, { dtype = 'float32' }:
   } finally {
     recorder.close();
     for (const remove of removals) remove();
-    for (const { module, training } of modules) module.training = training;
+    restore();
     setRandomState(random);
   }
-  for (const { name, module } of modules) watch.mention(name, module);
+  for (const [name, module] of modules) watch.mention(name, module);
   return new Summary(inputShape, watch.rows);
 }
 

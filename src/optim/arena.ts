@@ -37,16 +37,21 @@ export function flatten(tensors: readonly Tensor[]): { flat: Tensor; offsets: nu
   return { flat, offsets };
 }
 
+/** Throws a ShapeError for the first gradient of another shape than its parameter. */
+export function checkGradients(op: string, parameters: readonly Tensor[]): void {
+  for (const { shape, grad } of parameters) {
+    if (grad && !sameShape(grad.shape, shape)) {
+      throw new ShapeError(`${op}: expected a gradient ${format(shape)}, got ${format(grad.shape)}`);
+    }
+  }
+}
+
 /**
  * flatten() of the gradients of parameters, which all have one. A gradient that is part of a graph (of a backward pass with
  * createGraph) is replaced by its values, for they are about to change.
  */
 export function flattenGradients(op: string, parameters: readonly Tensor[]): { flat: Tensor; offsets: number[] } {
-  for (const { shape, grad } of parameters) {
-    if (!sameShape(grad!.shape, shape)) {
-      throw new ShapeError(`${op}: expected a gradient ${format(shape)}, got ${format(grad!.shape)}`);
-    }
-  }
+  checkGradients(op, parameters);
   for (const parameter of parameters) {
     if (parameter.grad!.isLeaf) continue;
     parameter.grad = parameter.grad!.detach();

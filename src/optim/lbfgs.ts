@@ -7,13 +7,12 @@ import { contiguous } from '../ops/elementwise.ts';
 import { stack } from '../ops/join.ts';
 import { sgdOp } from '../ops/update.ts';
 import { zeros } from '../tensor/creation.ts';
-import { CompileError, ShapeError } from '../tensor/errors.ts';
+import { CompileError } from '../tensor/errors.ts';
 import { tracing } from '../tensor/live.ts';
 import { keep, scope } from '../tensor/scope.ts';
-import { format, sameShape } from '../tensor/shape.ts';
 import { checkState, type HostTensor } from '../tensor/state.ts';
 import { Tensor } from '../tensor/tensor.ts';
-import { dropGradients, ParameterArena } from './arena.ts';
+import { checkGradients, dropGradients, ParameterArena } from './arena.ts';
 import { checkRange, checkWhole, withDefaults } from './check.ts';
 import { dot, History, read } from './history.ts';
 import { type SearchOptions, strongWolfe, type Trial } from './line-search.ts';
@@ -64,7 +63,7 @@ const largest = (x: Tensor): Tensor => apply(gradNormOp, [x], { normType: Number
  *
  *     await optimizer.step(() => {
  *       optimizer.zeroGrad();
- *       const loss = model.forward(x).mseLoss(y);
+ *       const loss = model.call(x).mseLoss(y);
  *       loss.backward();
  *       return loss;
  *     });
@@ -257,12 +256,8 @@ export class LBFGS {
 
   /** All gradients, flat; zeros for parameters without one. */
   private gradients(): Tensor {
-    const all = this.parameters.map(({ grad, shape, device }) => {
-      if (grad && !sameShape(grad.shape, shape)) {
-        throw new ShapeError(`LBFGS: expected a gradient ${format(shape)}, got ${format(grad.shape)}`);
-      }
-      return grad ?? zeros(shape, { device });
-    });
+    checkGradients('LBFGS', this.parameters);
+    const all = this.parameters.map(({ grad, shape, device }) => grad ?? zeros(shape, { device }));
     return apply(packOp, all, {})[0];
   }
 

@@ -7,7 +7,7 @@ import { scope } from '../tensor/scope.ts';
 import { type HostTensor, loadState } from '../tensor/state.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { dropGradients, flattenGradients, ParameterArena, slice } from './arena.ts';
-import { checkRange } from './check.ts';
+import { checkRange, withDefaults } from './check.ts';
 import { type ClipNormOptions, clipGradNorm, clipGradValue } from './clip.ts';
 import { groupsOf, type ParameterGroup, type Trained, valuesOf } from './groups.ts';
 import { checkValues, type OptimizerValues } from './optimizer-state.ts';
@@ -21,6 +21,7 @@ export interface Hyperparameters {
 /** How an optimizer moves the parameters of a group with hyperparameters H. */
 export interface Method<H extends Hyperparameters> {
   name: string;
+  defaults: H;
   /** Throws a RangeError where hyperparameters are out of range; lr and weightDecay are checked already. */
   check(settings: H): void;
   /** The row that updates (parameters, ...states) by gradients, the states by name, and what they begin with, if not 0. */
@@ -57,20 +58,21 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
   private readonly stateNames: string[][];
   private stateViews: Record<string, Tensor> | null = null;
 
-  constructor(method: Method<H>, given: Trained<H>, defaults: H) {
+  constructor(method: Method<H>, given: Trained<H>, options: Partial<H>) {
+    const { name, defaults } = method;
     this.method = method;
-    this.paramGroups = groupsOf(method.name, given, defaults);
+    this.paramGroups = groupsOf(name, given, withDefaults(name, defaults, options));
     for (const group of this.paramGroups) this.check(group);
     this.groups = this.paramGroups.flatMap(({ params }, g) => params.map(() => g));
     this.arena = new ParameterArena(
-      method.name,
+      name,
       this.paramGroups.flatMap(({ params }) => params),
     );
     this.counts = this.parameters.map(() => 0);
     const updates = this.paramGroups.map((group) => method.update(group));
     this.stateNames = updates.map(({ states }) => states);
     const start = (i: number) => updates[this.groups[i]].start ?? 0;
-    for (const name of new Set(this.stateNames.flat())) this.states.set(name, this.arena.state(start));
+    for (const state of new Set(this.stateNames.flat())) this.states.set(state, this.arena.state(start));
   }
 
   /** The parameters, in the order in which they were given. */

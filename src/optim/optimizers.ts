@@ -11,7 +11,7 @@ import {
   sgdMomentumOp,
   sgdOp,
 } from '../ops/update.ts';
-import { checkRange, withDefaults } from './check.ts';
+import { checkRange } from './check.ts';
 import type { Trained } from './groups.ts';
 import { type Hyperparameters, type Method, Optimizer } from './optimizer.ts';
 
@@ -25,6 +25,7 @@ export interface SGDOptions extends Hyperparameters {
 
 const sgd: Method<SGDOptions> = {
   name: 'SGD',
+  defaults: { lr: 1e-3, momentum: 0, dampening: 0, nesterov: false, weightDecay: 0 },
   check({ momentum, dampening, nesterov }) {
     checkRange('SGD', { momentum, dampening }, 0, 1);
     if (nesterov && momentum === 0) throw new RangeError('SGD: nesterov needs a momentum above 0, got 0');
@@ -42,8 +43,7 @@ const sgd: Method<SGDOptions> = {
  */
 export class SGD extends Optimizer<SGDOptions> {
   constructor(parameters: Trained<SGDOptions>, options: Partial<SGDOptions> = {}) {
-    const defaults = { lr: 1e-3, momentum: 0, dampening: 0, nesterov: false, weightDecay: 0 };
-    super(sgd, parameters, withDefaults('SGD', defaults, options));
+    super(sgd, parameters, options);
   }
 }
 
@@ -55,6 +55,7 @@ export interface AdagradOptions extends Hyperparameters {
 
 const adagrad: Method<AdagradOptions> = {
   name: 'Adagrad',
+  defaults: { lr: 1e-2, lrDecay: 0, weightDecay: 0, initialAccumulatorValue: 0, eps: 1e-10 },
   check({ lrDecay, initialAccumulatorValue, eps }) {
     checkRange('Adagrad', { lrDecay, initialAccumulatorValue, eps }, 0, INFINITY);
   },
@@ -65,8 +66,7 @@ const adagrad: Method<AdagradOptions> = {
 /** s += g^2, from initialAccumulatorValue on; x -= lr / (1 + (step - 1) lrDecay) g / (sqrt(s) + eps) */
 export class Adagrad extends Optimizer<AdagradOptions> {
   constructor(parameters: Trained<AdagradOptions>, options: Partial<AdagradOptions> = {}) {
-    const defaults = { lr: 1e-2, lrDecay: 0, weightDecay: 0, initialAccumulatorValue: 0, eps: 1e-10 };
-    super(adagrad, parameters, withDefaults('Adagrad', defaults, options));
+    super(adagrad, parameters, options);
   }
 }
 
@@ -77,6 +77,7 @@ export interface AdadeltaOptions extends Hyperparameters {
 
 const adadelta: Method<AdadeltaOptions> = {
   name: 'Adadelta',
+  defaults: { lr: 1, rho: 0.9, eps: 1e-6, weightDecay: 0 },
   check({ rho, eps }) {
     checkRange('Adadelta', { rho }, 0, 1);
     checkRange('Adadelta', { eps }, 0, INFINITY);
@@ -88,7 +89,7 @@ const adadelta: Method<AdadeltaOptions> = {
 /** s is the running mean of g^2, u that of delta^2; delta = g sqrt(u + eps) / sqrt(s + eps); x -= lr delta */
 export class Adadelta extends Optimizer<AdadeltaOptions> {
   constructor(parameters: Trained<AdadeltaOptions>, options: Partial<AdadeltaOptions> = {}) {
-    super(adadelta, parameters, withDefaults('Adadelta', { lr: 1, rho: 0.9, eps: 1e-6, weightDecay: 0 }, options));
+    super(adadelta, parameters, options);
   }
 }
 
@@ -101,6 +102,7 @@ export interface RMSpropOptions extends Hyperparameters {
 
 const rmsprop: Method<RMSpropOptions> = {
   name: 'RMSprop',
+  defaults: { lr: 1e-2, alpha: 0.99, eps: 1e-8, weightDecay: 0, momentum: 0, centered: false },
   check({ alpha, momentum, eps }) {
     checkRange('RMSprop', { alpha, momentum }, 0, 1);
     checkRange('RMSprop', { eps }, 0, INFINITY);
@@ -120,8 +122,7 @@ const rmsprop: Method<RMSpropOptions> = {
  */
 export class RMSprop extends Optimizer<RMSpropOptions> {
   constructor(parameters: Trained<RMSpropOptions>, options: Partial<RMSpropOptions> = {}) {
-    const defaults = { lr: 1e-2, alpha: 0.99, eps: 1e-8, weightDecay: 0, momentum: 0, centered: false };
-    super(rmsprop, parameters, withDefaults('RMSprop', defaults, options));
+    super(rmsprop, parameters, options);
   }
 }
 
@@ -131,9 +132,10 @@ export interface AdamOptions extends Hyperparameters {
   amsgrad: boolean;
 }
 
-/** Adam and AdamW, which differ in what weight decay does. */
-const adam = (name: string, decoupled: boolean): Method<AdamOptions> => ({
+/** Adam and AdamW, which differ in what weight decay is and does. */
+const adamLike = (name: string, weightDecay: number, decoupled: boolean): Method<AdamOptions> => ({
   name,
+  defaults: { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay, amsgrad: false },
   check({ betas: [beta1, beta2], eps }) {
     checkRange(name, { beta1, beta2 }, 0, 1);
     checkRange(name, { eps }, 0, INFINITY);
@@ -145,7 +147,8 @@ const adam = (name: string, decoupled: boolean): Method<AdamOptions> => ({
   attrs: ({ lr, weightDecay, betas: [beta1, beta2], eps }) => ({ lr, weightDecay, beta1, beta2, eps, decoupled }),
 });
 
-const adamDefaults = { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, amsgrad: false };
+const adam = adamLike('Adam', 0, false);
+const adamW = adamLike('AdamW', 1e-2, true);
 
 /**
  * m and v are running means of g and g^2, corrected for their start at 0; x -= lr mhat / (sqrt(vhat) + eps). With `amsgrad`
@@ -153,13 +156,13 @@ const adamDefaults = { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0,
  */
 export class Adam extends Optimizer<AdamOptions> {
   constructor(parameters: Trained<AdamOptions>, options: Partial<AdamOptions> = {}) {
-    super(adam('Adam', false), parameters, withDefaults('Adam', adamDefaults, options));
+    super(adam, parameters, options);
   }
 }
 
 /** Adam with decoupled weight decay: x -= lr weightDecay x before the step, and g stays as it is. */
 export class AdamW extends Optimizer<AdamOptions> {
   constructor(parameters: Trained<AdamOptions>, options: Partial<AdamOptions> = {}) {
-    super(adam('AdamW', true), parameters, withDefaults('AdamW', { ...adamDefaults, weightDecay: 1e-2 }, options));
+    super(adamW, parameters, options);
   }
 }

@@ -1,7 +1,7 @@
 // The page of a search: every trial in scatter charts and in a table, as one HTML file without outside references.
 import { escapeHtml } from '../train/report-chart.ts';
 import { duration, grouped } from '../train/report-format.ts';
-import { style } from '../train/report-page.ts';
+import { page } from '../train/report-page.ts';
 import { importance, scoreRanks } from './importance.ts';
 import { pageScript, pageStyle } from './page-style.ts';
 import { type Dot, dotPlace, rangeScale, scatter, scoreScale } from './scatter.ts';
@@ -22,39 +22,26 @@ export interface SearchPage {
 const PAIRED = 4;
 
 /** The page as text. */
-export function searchHtml<S extends Space>(result: SearchResult<S>, page: SearchPage): string {
+export function searchHtml<S extends Space>(result: SearchResult<S>, named: SearchPage): string {
   const { plan, trials, warnings, complete } = result;
-  const format = page.format ?? ((score: number) => String(Number(score.toPrecision(4))));
+  const { title } = named;
+  const format = named.format ?? ((score: number) => String(Number(score.toPrecision(4))));
   const of = trials.length === 1 ? 'trial' : 'trials';
   const how = `${plan.strategy} search, ${plan.stages === 1 ? 'one stage' : `${plan.stages} stages`}, seed ${plan.seed}`;
   const notes = [...(complete ? [] : ['Not finished: more trials are to come.']), ...warnings];
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escapeHtml(page.title)}</title>
-<style>${style}${pageStyle}</style>
-</head>
-<body>
-<main>
-<header><h1>${escapeHtml(page.title)}</h1><p>${grouped(trials.length)} ${of} with downhill: ${escapeHtml(how)}</p></header>
+  const body = `<header><h1>${escapeHtml(title)}</h1><p>${grouped(trials.length)} ${of} with downhill: ${escapeHtml(how)}</p></header>
 ${notes.length > 0 ? `<ul class="notes">${notes.map((note) => `<li>${escapeHtml(note)}</li>`).join('')}</ul>` : ''}
-${tiles(result, page, format)}
-${charts(result, page, format)}
-${table(result, page, format)}
-</main>
-<script>${pageScript}</script>
-</body>
-</html>
-`;
+${tiles(result, named, format)}
+${charts(result, named, format)}
+${table(result, named, format)}`;
+  return page(title, body, { style: pageStyle, script: pageScript });
 }
 
 type Format = (score: number) => string;
 
 function tiles<S extends Space>(
   { trials, best, plan, spaces }: SearchResult<S>,
-  page: SearchPage,
+  named: SearchPage,
   format: Format,
 ): string {
   const count = (status: string) => trials.filter((record) => record.status === status).length;
@@ -67,7 +54,7 @@ function tiles<S extends Space>(
   );
   return `<dl class="tiles">${[
     tile(
-      `Best ${page.score}`,
+      `Best ${named.score}`,
       best ? format(best.score!) : '–',
       best ? `trial ${best.trial}, stage ${best.stage}` : '',
     ),
@@ -77,7 +64,7 @@ function tiles<S extends Space>(
   ].join('')}</dl>`;
 }
 
-function charts<S extends Space>(result: SearchResult<S>, page: SearchPage, format: Format): string {
+function charts<S extends Space>(result: SearchResult<S>, named: SearchPage, format: Format): string {
   const { plan, trials, best, spaces } = result;
   const { space, goal } = plan;
   const shown = trials.filter(({ status }) => status !== 'failed');
@@ -96,7 +83,7 @@ function charts<S extends Space>(result: SearchResult<S>, page: SearchPage, form
     return { trial: record.trial, x: at(x), y: at(y), rank: ranks.get(record.trial)!, kind: kind(record) };
   };
   const scores = shown.flatMap(({ score }) => (score === undefined ? [] : [score]));
-  const { scale, place } = scoreScale(page.score, scores, format);
+  const { scale, place } = scoreScale(named.score, scores, format);
   const against = order.map((name) => {
     const range = space[name];
     const bands = spaces.slice(1).flatMap((stage): [number, number][] => {
@@ -132,7 +119,7 @@ ${pairs.length > 0 ? `<section><h2>Pairs, coloured by score</h2><div class="many
 ${picture ?? ''}`;
 }
 
-function table<S extends Space>({ trials, plan, best }: SearchResult<S>, page: SearchPage, format: Format): string {
+function table<S extends Space>({ trials, plan, best }: SearchResult<S>, named: SearchPage, format: Format): string {
   const names = Object.keys(plan.space);
   const sorted = [...ranked(trials, plan.goal), ...trials.filter(({ status }) => status !== 'done')];
   const rows = sorted.map((record, i) => {
@@ -151,7 +138,7 @@ function table<S extends Space>({ trials, plan, best }: SearchResult<S>, page: S
     const tip = `trial ${trial}: ${score === undefined ? status : format(score)} (${text})`;
     return `<tr${mark} data-trial="${trial}" data-tip="${escapeHtml(tip)}">${cells.map((cell) => `<td>${escapeHtml(cell)}</td>`).join('')}</tr>`;
   });
-  const head = ['rank', 'trial', ...(plan.stages > 1 ? ['stage'] : []), page.score, ...names, 'time', ''];
+  const head = ['rank', 'trial', ...(plan.stages > 1 ? ['stage'] : []), named.score, ...names, 'time', ''];
   return `<section class="panel"><h2>Trials</h2><div class="scroll"><table class="trials">
 <thead><tr>${head.map((name) => `<th scope="col">${escapeHtml(name)}</th>`).join('')}</tr></thead><tbody>${rows.join('\n')}
 </tbody></table></div></section>`;

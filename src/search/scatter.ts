@@ -63,7 +63,7 @@ export function scoreScale(label: string, scores: number[], format: (score: numb
 
 const share = (place: number) => `${Number((100 * place).toFixed(2))}%`;
 
-export const dotHtml = ({ trial, x, y, rank, kind }: Dot): string => {
+const dotHtml = ({ trial, x, y, rank, kind }: Dot): string => {
   const data = kind === 'imagined' ? '' : ` data-trial="${trial}"`;
   return `<s class="${kind}"${data} style="left:${share(x)};bottom:${share(y)};--p:${share(rank)}"></s>`;
 };

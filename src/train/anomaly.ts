@@ -211,10 +211,9 @@ function naming<T>(model: Module, names: string[], fn: () => T): T {
       if (own) Object.defineProperty(module, 'forward', own);
       else delete (module as { forward?: unknown }).forward;
     });
-    for (const [child, below] of module.namedChildren()) wrap(below, path ? `${path}.${child}` : child);
   };
   try {
-    wrap(model, '');
+    for (const [path, module] of model.namedModules()) wrap(module, path);
     return fn();
   } finally {
     for (const restore of undo.reverse()) restore();

@@ -1,6 +1,7 @@
 // Batches on their way to the device, and what is checked of data before training starts.
 import { noGrad } from '../autograd/tape.ts';
 import { dryRun } from '../compile/dry-run.ts';
+import { evaluating } from '../nn/modes.ts';
 import type { Module } from '../nn/module.ts';
 import { IGNORE } from '../ops/labels.ts';
 import { tensor } from '../tensor/creation.ts';
@@ -106,14 +107,13 @@ export function taskOf(
   } catch (error) {
     if (!(error instanceof CompileError)) throw error;
     // What cannot be traced is computed, as if for evaluation.
-    const { training } = model;
     const random = randomState();
-    model.eval();
+    const restore = evaluating(model);
     try {
       const classes = noGrad(() => scope(() => classesOf(...pairOf(upload(examples, device)))));
       return { device, classes, ignoreIndex };
     } finally {
-      model.train(training);
+      restore();
       setRandomState(random);
     }
   }
@@ -152,13 +152,4 @@ export function checkExamples(
     );
   }
   checkLabels(op, examples.y, task, indices);
-}
-
-/** Throws a RangeError unless a setting is a whole number of at least 1. */
-export function checkWhole(op: string, settings: Record<string, number>): void {
-  for (const [name, value] of Object.entries(settings)) {
-    if (!Number.isInteger(value) || value < 1) {
-      throw new RangeError(`${op}: expected ${name} to be a whole number of at least 1, got ${value}`);
-    }
-  }
 }

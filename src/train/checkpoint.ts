@@ -2,11 +2,9 @@
 import { join, makeFolder, writeWhole } from '#files';
 import { hostTensors, packCheckpoint, type TensorGroups, unpackCheckpoint } from '../io/checkpoint.ts';
 import type { HostTensor, Module } from '../nn/module.ts';
-import type { Optimizer } from '../optim/index.ts';
+import type { Optimizer, OptimizerValues } from '../optim/index.ts';
 import type { Callback, CallbackState, EpochReport, Training, TrainingState } from './callback.ts';
 import { gradeOf } from './early-stopping.ts';
-
-type OptimizerValues = ReturnType<Optimizer['stateDict']>['values'];
 
 /** What a checkpoint holds. */
 export interface Checkpoint {

@@ -1,4 +1,5 @@
 // What the shape of a loss curve says about the learning rate.
+import type { StepReport } from './callback.ts';
 import {
   deadDiagnosis,
   depthDiagnosis,
@@ -11,17 +12,13 @@ import {
 } from './diagnosis.ts';
 import type { ProbeRecord } from './monitor-records.ts';
 import { significant } from './report-format.ts';
+import { meanOf, median, momentsOf } from './statistics.ts';
 
-export interface LossFigures {
-  step: number;
-  loss: number;
-  lr: number;
-}
+/** What diagnoses of the loss need of a step. */
+export type LossFigures = Pick<StepReport, 'step' | 'loss' | 'lr'>;
 
 /** Stretches that a curve is cut into. */
 const PARTS = 20;
-
-const meanOf = (values: readonly number[]) => values.reduce((total, value) => total + value, 0) / values.length;
 
 /**
  * The loss over what the learning rates of the steps add up to, so that a schedule does not bend the curve, in 20 stretches.
@@ -57,7 +54,7 @@ export function lossDiagnosis(steps: readonly LossFigures[], ratio?: number): Fi
   const from = `from ${significant(start)} to ${significant(end)}`;
   if (end > 1.2 * start) return tooHigh(`The loss rose ${from}`);
   const lowest = Math.min(...level);
-  const noise = meanOf(parts.slice(PARTS / 2).map(spread));
+  const noise = meanOf(parts.slice(PARTS / 2).map((part) => momentsOf(part).std));
   const uncertain = noise / Math.sqrt(steps.length / PARTS);
   if (end > 1.3 * lowest + 4 * uncertain && end > 0.1 * start) {
     return tooHigh(`The loss fell to ${significant(lowest)} and rose again to ${significant(end)}`);
@@ -85,12 +82,6 @@ export function lossDiagnosis(steps: readonly LossFigures[], ratio?: number): Fi
   return { kind: 'plateau', text };
 }
 
-/** Root of the mean squared distance from the mean. */
-function spread(values: readonly number[]): number {
-  const center = meanOf(values);
-  return Math.sqrt(meanOf(values.map((value) => (value - center) ** 2)));
-}
-
 /** The steps in PARTS stretches of equal learning: the rates in each add up to the same, as nearly as whole steps can. */
 function stretches(steps: readonly LossFigures[]): number[][] {
   const total = steps.reduce((sum, { lr }) => sum + lr, 0);
@@ -114,8 +105,7 @@ export function diagnose(run: {
   epochs: readonly EpochFigures[];
   probes: readonly ProbeRecord[];
 }): Finding[] {
-  const ratios = updateRatios(run.probes).map(({ ratio }) => ratio);
-  const middle = ratios.toSorted((a, b) => a - b)[Math.floor(ratios.length / 2)];
+  const middle = median(updateRatios(run.probes).map(({ ratio }) => ratio));
   const depth = depthDiagnosis(run.probes);
   const loss = lossDiagnosis(run.steps, middle);
   const gap = gapDiagnosis(run.epochs);

@@ -1,6 +1,8 @@
 // Diagnoses of a training run: what its loss, its accuracies and its probes say, each as a sentence with advice.
+import type { EpochReport } from './callback.ts';
 import type { LayerRecord, ParameterRecord, ProbeRecord } from './monitor-records.ts';
-import { percent, significant } from './report-format.ts';
+import { inPoints, percent, significant } from './report-format.ts';
+import { median } from './statistics.ts';
 
 export type FindingKind =
   | 'good'
@@ -23,19 +25,11 @@ export interface Finding<K = FindingKind> {
 }
 
 /** What diagnoses of accuracy need of an epoch. */
-export interface EpochFigures {
-  epoch: number;
-  trainLoss: number;
-  trainAccuracy: number | null;
-  validationLoss: number | null;
-  validationAccuracy: number | null;
-}
+export type EpochFigures = Omit<EpochReport, 'seconds'>;
 
 /** Probes that a lasting state, such as a dead unit, is looked for in. */
 const LASTING = 3;
 
-const points = (share: number) => (100 * share).toFixed(1).replace('-', '−');
-const median = (values: number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 const present = (values: (number | null)[]): number[] => values.filter((value) => value !== null);
 
 /**
@@ -61,7 +55,7 @@ export function gapDiagnosis(
     const both = `training accuracy ${percent(trainAccuracy!, 1)} and validation accuracy ${percent(validationAccuracy!, 1)}`;
     return {
       kind: 'overfitting',
-      text: `Overfitting: ${points(gap)} points lie between ${both} after epoch ${last.epoch}. ${advice}`,
+      text: `Overfitting: ${inPoints(gap)} points lie between ${both} after epoch ${last.epoch}. ${advice}`,
     };
   }
   if (rose && (!known || gap >= 0.03)) {
@@ -72,7 +66,7 @@ export function gapDiagnosis(
     };
   }
   if (!known) return null;
-  const gapText = `a gap of ${points(gap)} points between training accuracy ${percent(trainAccuracy, 1)} and validation accuracy ${percent(validationAccuracy, 1)}`;
+  const gapText = `a gap of ${inPoints(gap)} points between training accuracy ${percent(trainAccuracy, 1)} and validation accuracy ${percent(validationAccuracy, 1)}`;
   const earlier = epochs.at(-Math.max(3, Math.ceil(epochs.length / 3)));
   const flat = earlier?.trainAccuracy != null && trainAccuracy - earlier.trainAccuracy < 0.01;
   if (flat && gap < 0.05 && trainAccuracy < 0.9) {
@@ -94,7 +88,7 @@ export function updateRatios(probes: readonly ProbeRecord[]): { name: string; ra
       byName.set(parameter.name, [...(byName.get(parameter.name) ?? []), ratio]);
     }
   }
-  return [...byName].map(([name, ratios]) => ({ name, ratio: median(ratios) }));
+  return [...byName].map(([name, ratios]) => ({ name, ratio: median(ratios)! }));
 }
 
 /** Norm of the update to norm of the values; null where either is no number, or the values are 0. */
@@ -121,7 +115,7 @@ export function updateDiagnosis(probes: readonly ProbeRecord[]): Finding | null 
       text: `Updates too small: a step changes ${least.name} by ${significant(least.ratio)} of its norm, where about 0.001 is right${more(small)}. Raise the learning rate.`,
     };
   }
-  const middle = median(ratios.map(({ ratio }) => ratio));
+  const middle = median(ratios.map(({ ratio }) => ratio))!;
   return {
     kind: 'good',
     text: `Updates are ${significant(middle)} of the weights (median over layers), where about 0.001 is right.`,
@@ -160,7 +154,7 @@ export function saturationDiagnosis(probes: readonly ProbeRecord[]): Finding[] {
     const shares = probes
       .slice(-LASTING)
       .map(({ layers }) => layers.find(({ name }) => name === layer.name)?.saturated ?? null);
-    const share = median(present(shares));
+    const share = median(present(shares))!;
     if (share < 0.3) return [];
     return [
       {

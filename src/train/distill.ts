@@ -1,15 +1,16 @@
 // Distillation: one small model learns from the soft answers of a teacher, mostly an ensemble (Hinton, Vinyals and Dean, 2015).
-import { backward, noGrad } from '../autograd/tape.ts';
+import { noGrad } from '../autograd/tape.ts';
+import { evaluating } from '../nn/modes.ts';
 import type { Module } from '../nn/module.ts';
-import { add, crossEntropy, div, klDivLoss, logSoftmax, mul } from '../ops/index.ts';
-import type { Optimizer } from '../optim/index.ts';
-import { tensor } from '../tensor/creation.ts';
+import { add, cast, crossEntropy, div, klDivLoss, logSoftmax, mul, reshape, slice } from '../ops/index.ts';
+import { checkWhole } from '../optim/check.ts';
 import { ShapeError } from '../tensor/errors.ts';
-import { shuffled } from '../tensor/random.ts';
 import { scope } from '../tensor/scope.ts';
 import { format, sameShape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { type Batches, evaluating } from './ensemble.ts';
+import { type Data, deviceOf, type Examples, upload } from './batch.ts';
+import { fit } from './fit.ts';
+import type { FitOptions } from './fit-options.ts';
 
 export interface DistillLossOptions {
   /** What both sides' logits are divided by: the higher, the more the small probabilities count. Default 4. */
@@ -18,14 +19,9 @@ export interface DistillLossOptions {
   alpha?: number;
 }
 
-export interface DistillOptions extends DistillLossOptions {
-  data: Batches;
-  /** Of the student's parameters. */
-  optimizer: Optimizer;
-  epochs?: number;
-  batchSize?: number;
-  /** Factor on the optimizer's learning rate, from the share of all steps done. Default: none. */
-  schedule?: (progress: number) => number;
+export interface DistillOptions
+  extends DistillLossOptions,
+    Pick<FitOptions, 'data' | 'optimizer' | 'epochs' | 'batchSize' | 'schedule' | 'compile' | 'signal'> {
   /**
    * When the teacher answers: `batch` (default) for each batch, which is right for data that is altered each time; `once` for all
    * the data before the first step, which spares a costly teacher all epochs but one and keeps length * C numbers on the host.
@@ -33,8 +29,6 @@ export interface DistillOptions extends DistillLossOptions {
   softTargets?: 'batch' | 'once';
   /** Called after each epoch with the mean loss over its batches; distill waits for a promise. */
   onEpoch?: (report: { epoch: number; loss: number }) => void | Promise<void>;
-  /** Stops after the step at hand; what was learnt stays. */
-  signal?: AbortSignal;
 }
 
 /**
@@ -66,60 +60,27 @@ export function distillLoss(
  * do not give logits of one shape [N, C].
  */
 export async function distill(student: Module, teacher: Module, options: DistillOptions): Promise<number[]> {
-  const { data, optimizer, temperature = 4, alpha = 0.9, epochs = 1, batchSize = 64, schedule, signal } = options;
-  const { softTargets = 'batch', onEpoch } = options;
+  const { temperature = 4, alpha = 0.9, softTargets = 'batch', onEpoch, ...fitting } = options;
+  const { data, epochs = 1, batchSize = 64, signal } = fitting;
   checkLoss(temperature, alpha);
-  if (!Number.isInteger(batchSize) || batchSize < 1) {
-    throw new RangeError(`distill: expected a batch size of at least 1, got ${batchSize}`);
-  }
+  checkWhole('distill', { epochs, batchSize }, 1);
   if (data.length === 0) throw new RangeError('distill: expected data to learn from, got none');
-  const cached = softTargets === 'once' ? await answers(teacher, data, batchSize, signal) : null;
-  const answer = (x: Tensor, indices: Uint32Array): Tensor => {
-    if (cached) return cached(indices);
-    const restore = evaluating(teacher);
-    try {
-      return noGrad(() => teacher.call(x));
-    } finally {
-      restore();
-    }
-  };
-  const steps = epochs * Math.ceil(data.length / batchSize);
-  const baseLr = optimizer.lr;
-  const history: number[] = [];
-  const restore = evaluating(student);
-  let step = 0;
+  const restores = [evaluating(student), evaluating(teacher)];
   try {
-    for (let epoch = 1; epoch <= epochs && !signal?.aborted; epoch++) {
-      student.train();
-      const order = shuffled(data.length);
-      let total = 0;
-      let seen = 0;
-      for (let at = 0; at < data.length && !signal?.aborted; at += batchSize) {
-        const indices = order.subarray(at, at + batchSize);
-        const batch = data.batch(indices);
-        optimizer.lr = baseLr * (schedule?.(step++ / steps) ?? 1);
-        const loss = scope(() => {
-          const x = tensor(batch.x, { shape: batch.shape });
-          const loss = distillLoss(student.call(x), answer(x, indices), tensor(batch.y), { temperature, alpha });
-          optimizer.zeroGrad();
-          backward(loss);
-          optimizer.step();
-          return loss;
-        });
-        const read = loss.item();
-        loss.dispose();
-        total += (await read) * indices.length;
-        seen += indices.length;
-      }
-      if (seen < data.length) break;
-      history.push(total / seen);
-      await onEpoch?.({ epoch, loss: total / seen });
-    }
+    const lesson =
+      softTargets === 'once' ? await answered(teacher, data, batchSize, signal) : answering(student, teacher, data);
+    restores.push(lesson.end);
+    if (signal?.aborted) return [];
+    const history = await fit(student, {
+      ...fitting,
+      data: lesson.data,
+      loss: (output, target) => distillLoss(output, ...lesson.of(target), { temperature, alpha }),
+      callbacks: [{ onEpoch: ({ epoch, trainLoss }) => onEpoch?.({ epoch, loss: trainLoss }) }],
+    });
+    return history.map(({ trainLoss }) => trainLoss);
   } finally {
-    optimizer.lr = baseLr;
-    restore();
+    for (const restore of restores) restore();
   }
-  return history;
 }
 
 function checkLoss(temperature: number, alpha: number): void {
@@ -129,30 +90,47 @@ function checkLoss(temperature: number, alpha: number): void {
   if (!(alpha >= 0 && alpha <= 1)) throw new RangeError(`distill: expected alpha from 0 to 1, got ${alpha}`);
 }
 
-/** The teacher's logits for all the data, read once. Gives what finds those of some indices. */
-async function answers(teacher: Module, data: Batches, batchSize: number, signal?: AbortSignal) {
-  const restore = evaluating(teacher);
+/** What a student learns from: data, and of its targets the teacher's logits and the labels. */
+interface Lesson {
+  data: Data;
+  of(target: Tensor): [answers: Tensor, labels: Tensor];
+  end(): void;
+}
+
+/** The teacher answers whenever the student is asked, on the same inputs. */
+function answering(student: Module, teacher: Module, data: Data): Lesson {
+  let answers: Tensor;
+  const end = student.registerForwardPreHook((_, x) => {
+    answers = noGrad(() => teacher.call(x));
+  });
+  return { data, of: (labels) => [answers, labels], end };
+}
+
+/** The teacher's logits for all the data, read once: they are targets, each with the label behind it. */
+async function answered(teacher: Module, data: Data, batchSize: number, signal?: AbortSignal): Promise<Lesson> {
+  const device = deviceOf(teacher);
   const rows: ArrayLike<number>[] = [];
   let classes = 0;
-  try {
-    for (let at = 0; at < data.length && !signal?.aborted; at += batchSize) {
-      const n = Math.min(batchSize, data.length - at);
-      const batch = data.batch(Array.from({ length: n }, (_, i) => at + i));
-      const logits = noGrad(() => scope(() => teacher.call(tensor(batch.x, { shape: batch.shape }))));
-      classes = logits.size / n;
-      const read = logits.data();
-      logits.dispose();
-      const values = await read;
-      for (let i = 0; i < n; i++) rows.push(values.slice(i * classes, (i + 1) * classes));
-    }
-  } finally {
-    restore();
+  for (let at = 0; at < data.length && !signal?.aborted; at += batchSize) {
+    const n = Math.min(batchSize, data.length - at);
+    const batch = await data.batch(Array.from({ length: n }, (_, i) => at + i));
+    const logits = noGrad(() => scope(() => teacher.call(upload(batch, device).x)));
+    classes = logits.size / n;
+    const read = logits.data();
+    logits.dispose();
+    const values = await read;
+    for (let i = 0; i < n; i++) rows.push(values.slice(i * classes, (i + 1) * classes));
   }
-  return (indices: Uint32Array): Tensor => {
-    const picked = new Float64Array(indices.length * classes);
-    indices.forEach((index, i) => {
-      picked.set(rows[index], i * classes);
-    });
-    return tensor(picked, { shape: [indices.length, classes] });
+  const size = classes + 1;
+  const withAnswers = async (indices: ArrayLike<number>): Promise<Examples> => {
+    const { x, y, shape } = await data.batch(indices);
+    const both = new Float64Array(indices.length * size);
+    Array.from(indices, (index, i) => both.set([...Array.from(rows[index]), y[i]], i * size));
+    return { x, shape, y: both, yShape: [indices.length, size] };
   };
+  const of = (target: Tensor): [Tensor, Tensor] => {
+    const labels = reshape(slice(target, 1, classes, size), [-1]);
+    return [slice(target, 1, 0, classes), cast(labels, 'int32')];
+  };
+  return { data: { length: data.length, batch: withAnswers }, of, end() {} };
 }

@@ -1,12 +1,12 @@
 // Where the models of an ensemble come from: seeds, checkpoints, and the mean of their weights.
 import { noGrad } from '../autograd/tape.ts';
+import { evaluating } from '../nn/modes.ts';
 import type { HostTensor, Module } from '../nn/module.ts';
-import { tensor } from '../tensor/creation.ts';
-import { ShapeError } from '../tensor/errors.ts';
+import { averageCheckpoints } from '../optim/average.ts';
 import { manualSeed, randomState, setRandomState, shuffled } from '../tensor/random.ts';
 import { scope } from '../tensor/scope.ts';
-import { format, sameShape } from '../tensor/shape.ts';
-import { type Batches, Ensemble, evaluating, everyModule } from './ensemble.ts';
+import { type Data, deviceOf, upload } from './batch.ts';
+import { Ensemble } from './ensemble.ts';
 
 type State = Record<string, HostTensor>;
 
@@ -56,32 +56,14 @@ export async function fromSeeds(
 }
 
 /**
- * One model with the mean of the states' weights, which costs no more than one of them to run. It does for checkpoints of one run,
+ * One model with the mean of the states' weights, as averageCheckpoints() gives it, which costs no more than one of them to run. It does for checkpoints of one run,
  * or of runs that began from the same trained weights; other models have no common meaning weight by weight.
  *
  * Running statistics of batch norm are averaged too, but those of the averaged weights differ: call refreshStatistics() before
  * the model is evaluated. Throws a ShapeError where the states are not of one model, and a RangeError for none.
  */
 export function averagedWeights(makeModel: () => Module, states: readonly State[]): Module {
-  const [first] = states;
-  if (!first) throw new RangeError('averagedWeights: expected at least one state, got none');
-  for (const [i, state] of states.entries()) {
-    const other = Object.keys({ ...first, ...state }).find((key) => !(key in state && key in first));
-    if (other !== undefined) throw new ShapeError(`averagedWeights: ${other} is not in both state 0 and state ${i}`);
-    const misfit = Object.keys(first).find((key) => !sameShape(first[key].shape, state[key].shape));
-    if (misfit !== undefined) {
-      const shapes = [first, state].map((from) => format(from[misfit].shape));
-      throw new ShapeError(`averagedWeights: ${misfit} is ${shapes[0]} in state 0, ${shapes[1]} in state ${i}`);
-    }
-  }
-  const averaged = Object.entries(first).map(([key, { shape, data }]) => {
-    const mean = Float64Array.from(
-      data,
-      (_, k) => states.reduce((sum, state) => sum + state[key].data[k], 0) / states.length,
-    );
-    return [key, { shape, data: mean }] as const;
-  });
-  return fromCheckpoints(makeModel, [Object.fromEntries(averaged)]).models[0];
+  return fromCheckpoints(makeModel, [averageCheckpoints(states)]).models[0];
 }
 
 /**
@@ -89,20 +71,17 @@ export function averagedWeights(makeModel: () => Module, states: readonly State[
  * layers in training mode, all others (dropout) in evaluation mode, without gradients. What the statistics were before counts
  * (1 - momentum) ** batches afterwards, so give it some dozens of batches. Modes are put back; does nothing without such layers.
  */
-export async function refreshStatistics(model: Module, data: Batches, { batchSize = 64 } = {}): Promise<void> {
+export async function refreshStatistics(model: Module, data: Data, { batchSize = 64 } = {}): Promise<void> {
   const restore = evaluating(model);
   try {
-    const layers = [...everyModule(model)].filter((layer) => 'runningMean' in layer && layer.runningMean);
+    const layers = [...model.modules()].filter((layer) => 'runningMean' in layer && layer.runningMean);
     if (layers.length === 0) return;
     for (const layer of layers) layer.training = true;
+    const device = deviceOf(model);
     const order = shuffled(data.length);
     for (let at = 0; at < data.length; at += batchSize) {
-      const batch = data.batch(order.subarray(at, at + batchSize));
-      noGrad(() =>
-        scope(() => {
-          model.call(tensor(batch.x, { shape: batch.shape }));
-        }),
-      );
+      const batch = await data.batch(order.subarray(at, at + batchSize));
+      noGrad(() => scope(() => void model.call(upload(batch, device).x)));
       // Waits, so that the host does not run ahead of the device without end.
       await Object.values(layers[0].stateDict())[0].data();
     }

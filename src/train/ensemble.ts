@@ -1,27 +1,16 @@
 // Ensembles: several models that answer together, mostly better than the mean of them.
 import { noGrad } from '../autograd/tape.ts';
-import type { ImageSet } from '../data/images.ts';
+import { hostTensors } from '../io/checkpoint.ts';
+import { evaluating } from '../nn/modes.ts';
 import { type HostTensor, Module } from '../nn/module.ts';
-import {
-  argmax,
-  cast,
-  crossEntropy,
-  eq,
-  exp,
-  logSoftmax,
-  logsumexp,
-  mean,
-  nllLoss,
-  oneHot,
-  sub,
-  sum,
-} from '../ops/index.ts';
+import { argmax, cast, crossEntropy, exp, logSoftmax, logsumexp, mean, nllLoss, oneHot, sub } from '../ops/index.ts';
 import { stack } from '../ops/join.ts';
-import { tensor } from '../tensor/creation.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import { scope } from '../tensor/scope.ts';
 import { format } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { type Data, deviceOf, upload } from './batch.ts';
+import { numbersOf } from './step.ts';
 
 /**
  * How the members' answers become one. `probabilities`: the mean of their softmax probabilities; `logits`: the softmax of their
@@ -52,9 +41,6 @@ export interface EnsembleOutcome extends Outcome {
   /** How much data it was: less than all where a signal came. */
   count: number;
 }
-
-/** Labelled data in batches, such as an ImageSet. */
-export type Batches = Pick<ImageSet, 'length' | 'batch'>;
 
 /** Models that answer together. As a module it gives the log of their mean probabilities, so that it can stand wherever a model can. */
 export class Ensemble extends Module {
@@ -98,7 +84,7 @@ export class Ensemble extends Module {
    * ends it after the batch at hand. Throws a RangeError where there is no data.
    */
   async evaluate(
-    data: Batches,
+    data: Data,
     { combine = 'probabilities' as Combine, batchSize = 500, signal = undefined as AbortSignal | undefined } = {},
   ): Promise<EnsembleOutcome> {
     const answer = combiner(combine);
@@ -106,27 +92,29 @@ export class Ensemble extends Module {
     // One row for each member, the last one for the ensemble.
     const rows = Array.from({ length: this.models.length + 1 }, () => ({ right: 0, loss: 0 }));
     let count = 0;
+    const device = deviceOf(this);
     const restore = evaluating(this);
     try {
       for (let at = 0; at < data.length && !signal?.aborted; at += batchSize) {
         const n = Math.min(batchSize, data.length - at);
-        const batch = data.batch(Array.from({ length: n }, (_, i) => at + i));
-        const results = noGrad(() =>
+        const batch = await data.batch(Array.from({ length: n }, (_, i) => at + i));
+        const numbers = noGrad(() =>
           scope(() => {
-            const y = tensor(batch.y);
-            const logits = this.logits(tensor(batch.x, { shape: batch.shape }));
+            const { x, y } = upload(batch, device);
+            const logits = this.logits(x);
             const together = answer(logits);
-            const right = [...logits, together].map((scores) => sum(cast(eq(argmax(scores, 1), y), 'float32')));
-            const losses = logits.map((z) => crossEntropy(z, y));
-            return { right: stack(right), losses: stack([...losses, nllLoss(together, y)]) };
+            return stack([
+              ...logits.map((z) => numbersOf(z, y, crossEntropy(z, y))),
+              numbersOf(together, y, nllLoss(together, y)),
+            ]);
           }),
         );
-        const reads = Promise.all([results.right.data(), results.losses.data()]);
-        for (const result of Object.values(results)) result.dispose();
-        const [right, losses] = await reads;
+        const read = numbers.data();
+        numbers.dispose();
+        const values = await read;
         for (const [i, row] of rows.entries()) {
-          row.right += right[i];
-          row.loss += n * losses[i];
+          row.loss += n * values[2 * i];
+          row.right += values[2 * i + 1];
         }
         count += n;
       }
@@ -159,25 +147,5 @@ function combiner(combine: Combine): (logits: Tensor[]) => Tensor {
   throw new RangeError(`Ensemble: expected combine probabilities, logits or votes, got ${combine}`);
 }
 
-/** Puts a module and all below into evaluation mode. Gives what puts each one's own mode back. */
-export function evaluating(module: Module): () => void {
-  const modes = [...everyModule(module)].map((one) => [one, one.training] as const);
-  module.eval();
-  return () => {
-    for (const [one, training] of modes) one.training = training;
-  };
-}
-
-/** A module and all below it. */
-export function* everyModule(module: Module): Generator<Module> {
-  yield module;
-  for (const [, child] of module.namedChildren()) yield* everyModule(child);
-}
-
 /** The model's parameters and buffers on the host, as a checkpoint holds them: a copy that later training leaves alone. */
-export async function snapshot(model: Module): Promise<Record<string, HostTensor>> {
-  const read = Object.entries(model.stateDict()).map(async ([name, tensor]) => {
-    return [name, { shape: tensor.shape, data: await tensor.data() }] as const;
-  });
-  return Object.fromEntries(await Promise.all(read));
-}
+export const snapshot = (model: Module): Promise<Record<string, HostTensor>> => hostTensors(model.stateDict());

@@ -1,18 +1,17 @@
 // evaluate: mean loss and accuracy over a set of examples; and what class a model predicts.
 import { noGrad } from '../autograd/tape.ts';
 import { type Compiled, compile } from '../compile/index.ts';
+import { evaluating } from '../nn/modes.ts';
 import type { Module } from '../nn/module.ts';
 import { crossEntropy } from '../ops/index.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { type Data, deviceOf, isClassification, type Loss, type Pair, rowsOf, upload } from './batch.ts';
-import { type Counted, numbersOf, readNumbers } from './step.ts';
+import { AHEAD, addTo, type Counted, numbersOf, readNumbers } from './step.ts';
 
 const EVALUATION_BATCH = 500;
 /** Batches from which on compiling pays. */
 const WORTH_COMPILING = 3;
-/** Batches that the host may run ahead of the device. */
-const AHEAD = 2;
 
 export interface EvaluateOptions {
   batchSize?: number;
@@ -52,31 +51,25 @@ export class Evaluator {
   }
 
   /**
-   * Means over the examples, with the model in evaluation mode; its mode is put back. A signal ends it after the batch at
+   * Means over the examples, with the model in evaluation mode; modes are put back. A signal ends it after the batch at
    * hand, and the means are then over the examples so far.
    */
   async run(data: Data, { batchSize = EVALUATION_BATCH, signal }: EvaluateOptions = {}): Promise<Evaluated> {
     const device = deviceOf(this.model);
     const totals: Counted = { loss: 0, correct: 0, count: 0 };
     const running: Promise<Counted>[] = [];
-    const report = async () => {
-      const { loss, correct, count } = await running.shift()!;
-      totals.loss += loss * count;
-      totals.correct += correct;
-      totals.count += count;
-    };
-    const { training } = this.model;
+    const report = async () => addTo(totals, await running.shift()!);
     for (let at = 0; at < data.length && !signal?.aborted; at += batchSize) {
       const indices = Array.from({ length: Math.min(batchSize, data.length - at) }, (_, i) => at + i);
       const examples = await data.batch(indices);
-      this.model.eval();
+      const restore = evaluating(this.model);
       try {
         const numbers = scope(() => this.forward(upload(examples, device)));
         const counted = readNumbers(numbers, rowsOf(examples));
         counted.catch(() => {}); // whoever awaits it hears of it; after a failure nobody awaits the rest
         running.push(counted);
       } finally {
-        this.model.train(training);
+        restore();
       }
       if (running.length > AHEAD) await report();
       await turn();
@@ -92,7 +85,7 @@ export class Evaluator {
 }
 
 /**
- * Mean loss and accuracy of a model over a set of examples, in evaluation mode; the model's mode is put back. A signal ends
+ * Mean loss and accuracy of a model over a set of examples, in evaluation mode; modes are put back. A signal ends
  * it after the batch at hand, and the means are then over the examples so far, of which `count` tells.
  */
 export async function evaluate(model: Module, data: Data, options: EvaluateOptions = {}): Promise<Evaluated> {

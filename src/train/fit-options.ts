@@ -1,8 +1,10 @@
-// What fit is told, and which of it is refused before anything is done.
+// What fit is told, what it takes where it is told nothing, and what is refused before anything is done.
 import type { Module } from '../nn/module.ts';
+import { crossEntropy } from '../ops/index.ts';
+import { checkWhole } from '../optim/check.ts';
 import type { Optimizer } from '../optim/index.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { checkWhole, type Data, type Loss } from './batch.ts';
+import type { Data, Loss } from './batch.ts';
 import type { Callback } from './callback.ts';
 import type { CheckpointOptions } from './checkpoint.ts';
 import type { Schedule } from './schedule.ts';
@@ -47,15 +49,23 @@ export interface FitOptions {
   anomaly?: boolean;
 }
 
-/** Throws a RangeError for what no run can be made of. */
-export function checkOptions(model: Module, { data, optimizer, ...options }: FitOptions): void {
-  const { epochs = 1, batchSize = 64, accumulate = 1, checkpoint, callbacks = [] } = options;
-  checkWhole('fit', { batchSize, epochs, accumulate });
-  if (checkpoint?.every !== undefined) checkWhole('fit', { 'checkpoint.every': checkpoint.every });
-  for (const { probe } of callbacks) if (probe) checkWhole('fit', { "a probe's interval": probe.interval });
+/** Options with their defaults. */
+export type FitSettings = FitOptions &
+  Required<
+    Pick<FitOptions, 'loss' | 'epochs' | 'batchSize' | 'accumulate' | 'shuffle' | 'callbacks' | 'compile' | 'anomaly'>
+  >;
+
+/** The options with their defaults. Throws a RangeError for what no run can be made of. */
+export function settingsOf(model: Module, options: FitOptions): FitSettings {
+  const { data, optimizer, checkpoint, loss = crossEntropy, callbacks = [], shuffle = true } = options;
+  const { epochs = 1, batchSize = 64, accumulate = 1, compile = true, anomaly = false } = options;
+  checkWhole('fit', { batchSize, epochs, accumulate }, 1);
+  if (checkpoint?.every !== undefined) checkWhole('fit', { 'checkpoint.every': checkpoint.every }, 1);
+  for (const { probe } of callbacks) if (probe) checkWhole('fit', { "a probe's interval": probe.interval }, 1);
   if (data.length === 0) throw new RangeError('fit: expected at least one training example, got none');
   const own = new Set(model.parameters());
   if (!optimizer.parameters.some((parameter) => own.has(parameter))) {
     throw new RangeError("fit: expected an optimizer over the model's parameters, got one that has none of them");
   }
+  return { ...options, loss, epochs, batchSize, accumulate, shuffle, callbacks, compile, anomaly };
 }

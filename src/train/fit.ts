@@ -1,19 +1,15 @@
 // fit: the training loop, the same in Node and in a page. Losses are read a few steps late, so that reading never waits.
 import { readBytes } from '#files';
 import type { Module } from '../nn/module.ts';
-import { crossEntropy } from '../ops/index.ts';
 import type { Optimizer } from '../optim/index.ts';
 import { nextStream, randomState, type Stream, setRandomState, shuffled } from '../tensor/random.ts';
 import { checkExamples, checkLabels, type Data, type Examples, type Task, taskOf } from './batch.ts';
 import type { Callback, EpochReport, Training, TrainingState } from './callback.ts';
 import { Checkpoints, decodeCheckpoint, restore } from './checkpoint.ts';
 import { Evaluator } from './evaluate.ts';
-import { checkOptions, type FitOptions } from './fit-options.ts';
+import { type FitOptions, type FitSettings, settingsOf } from './fit-options.ts';
 import { scheduleOf } from './schedule.ts';
-import { type Stepped, Stepper } from './step.ts';
-
-/** Steps that the host may run ahead of the device. */
-const AHEAD = 2;
+import { AHEAD, addTo, type Stepped, Stepper } from './step.ts';
 
 /**
  * Trains a model. Returns the epochs that were finished, those before a resumed checkpoint included. Throws, before
@@ -39,7 +35,7 @@ class Run implements Training {
   stopped: string | null = null;
 
   private readonly data: Data;
-  private readonly options: Required<Pick<FitOptions, 'epochs' | 'batchSize' | 'accumulate' | 'shuffle'>> & FitOptions;
+  private readonly options: FitSettings;
   private readonly task: Task;
   private readonly stepper: Stepper;
   private readonly evaluator: Evaluator;
@@ -54,22 +50,13 @@ class Run implements Training {
   private reported = 0;
   private here = { steps: 0, examples: 0, began: 0, paused: 0 };
 
-  private constructor(model: Module, options: FitOptions, task: Task) {
-    const {
-      data,
-      optimizer,
-      callbacks = [],
-      loss = crossEntropy,
-      checkpoint,
-      compile = true,
-      anomaly = false,
-    } = options;
-    const { epochs = 1, batchSize = 64, accumulate = 1, shuffle = true } = options;
+  private constructor(model: Module, options: FitSettings, task: Task) {
+    const { data, optimizer, callbacks, loss, checkpoint, compile, anomaly, epochs, batchSize, accumulate } = options;
     this.model = model;
     this.optimizer = optimizer;
     this.data = data;
     this.task = task;
-    this.options = { ...options, epochs, batchSize, accumulate, shuffle };
+    this.options = options;
     this.checkpoints = checkpoint ? new Checkpoints(checkpoint) : null;
     this.callbacks = [...callbacks, ...(this.checkpoints ? [this.checkpoints] : [])];
     this.stepsPerEpoch = Math.ceil(data.length / (batchSize * accumulate));
@@ -77,14 +64,14 @@ class Run implements Training {
     this.schedule = scheduleOf(options.schedule, optimizer, options.scheduleBy);
     const probes = callbacks.flatMap(({ probe }) => probe ?? []);
     const { device } = task;
-    this.stepper = new Stepper({ ...options, model, loss, device, probes, anomaly, compiled: compile && !anomaly });
+    this.stepper = new Stepper({ ...options, model, device, probes, compiled: compile && !anomaly });
     this.evaluator = new Evaluator(model, { loss, compiled: compile });
   }
 
   /** A run that is ready to begin: its options and data are checked, and its checkpoint is loaded. */
-  static async of(model: Module, options: FitOptions): Promise<Run> {
-    checkOptions(model, options);
-    const { data, validation, batchSize = 64, loss = crossEntropy, ignoreIndex, augment, resume } = options;
+  static async of(model: Module, given: FitOptions): Promise<Run> {
+    const options = settingsOf(model, given);
+    const { data, validation, batchSize, loss, ignoreIndex, augment, resume } = options;
     const first = Array.from({ length: Math.min(batchSize, data.length) }, (_, i) => i);
     const random = randomState();
     const examples = await data.batch(first);
@@ -269,10 +256,4 @@ class Run implements Training {
     this.here.paused += performance.now() - before;
     return result;
   }
-}
-
-function addTo(totals: TrainingState['totals'], { loss, correct, count }: TrainingState['totals']): void {
-  totals.loss += loss * count;
-  totals.correct += correct;
-  totals.count += count;
 }

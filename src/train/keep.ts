@@ -1,12 +1,13 @@
-// What trials do to a model is taken back: its tensors, its mode, the random state, and the optimizer where there is one.
+// What trials do to a model is taken back: its tensors, its modes, the random state, and the optimizer where there is one.
 import { hostTensors } from '../io/checkpoint.ts';
+import { modesOf } from '../nn/modes.ts';
 import type { Module } from '../nn/module.ts';
 import type { Optimizer } from '../optim/index.ts';
 import { randomState, setRandomState } from '../tensor/random.ts';
 
 /** Notes a state; the function that it resolves to goes back to it, as often as it is called. Gradients are dropped. */
 export async function kept(model: Module, optimizer?: Optimizer): Promise<() => void> {
-  const { training } = model;
+  const restoreModes = modesOf(model);
   const random = randomState();
   const state = optimizer?.stateDict();
   const values = structuredClone(state?.values);
@@ -14,11 +15,8 @@ export async function kept(model: Module, optimizer?: Optimizer): Promise<() => 
   return () => {
     model.loadStateDict(tensors);
     if (optimizer && values) optimizer.loadStateDict({ tensors: held, values });
-    for (const parameter of model.parameters()) {
-      parameter.grad?.dispose();
-      parameter.grad = null;
-    }
-    model.train(training);
+    model.zeroGrad();
+    restoreModes();
     setRandomState(random);
   };
 }

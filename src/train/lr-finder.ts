@@ -1,13 +1,14 @@
 // findLr: the learning-rate range test (Smith, 2015). Few steps with ever larger rates show where the loss falls fastest.
 import type { Module } from '../nn/module.ts';
 import { crossEntropy } from '../ops/index.ts';
+import { checkWhole } from '../optim/check.ts';
 import type { Optimizer } from '../optim/index.ts';
 import { shuffled } from '../tensor/random.ts';
-import { checkExamples, checkWhole, type Data, type Loss, taskOf } from './batch.ts';
+import { checkExamples, type Data, type Loss, taskOf } from './batch.ts';
 import { kept } from './keep.ts';
 import { type Axis, chart, logTicks, roundTicks } from './report-chart.ts';
 import { Running } from './report-format.ts';
-import { Stepper } from './step.ts';
+import { AHEAD, Stepper } from './step.ts';
 
 export interface FindLrOptions {
   data: Data;
@@ -44,8 +45,6 @@ export interface FoundLr {
 
 /** The test ends where the smoothed loss is this many times its lowest. */
 const BLOWN = 4;
-/** Steps that the host may run ahead of the device. */
-const AHEAD = 2;
 
 /**
  * Trains a few steps with learning rates from `from` to `to`, and puts model, optimizer and random state back. The
@@ -53,7 +52,7 @@ const AHEAD = 2;
  */
 export async function findLr(model: Module, options: FindLrOptions): Promise<FoundLr> {
   const { data, loss = crossEntropy, optimizer, from = 1e-7, to = 10, steps = 100, batchSize = 64 } = options;
-  checkWhole('findLr', { steps, batchSize });
+  checkWhole('findLr', { steps, batchSize }, 1);
   if (!(from > 0 && to > from && steps > 2)) {
     throw new RangeError(`findLr: expected 0 < from < to and at least 3 steps, got ${from}, ${to} and ${steps} steps`);
   }

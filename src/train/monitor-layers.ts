@@ -198,11 +198,11 @@ export class Measurement {
 /** The first parameter of a layer that multiplies its input: one of rank 2 or more. */
 export const weightOf = (module: Module): Tensor | undefined => [...module.parameters()].find(({ rank }) => rank >= 2);
 
-/** Modules without children, with dotted names. */
-export function* leaves(module: Module, prefix = ''): Generator<[string, Module]> {
-  const children = [...module.namedChildren()];
-  if (children.length === 0) yield [prefix || 'model', module];
-  for (const [name, child] of children) yield* leaves(child, prefix ? `${prefix}.${name}` : name);
+/** Modules without children, each once, with dotted names. */
+export function* leaves(model: Module): Generator<[string, Module]> {
+  for (const [name, module] of model.namedModules()) {
+    if (module.children().next().done) yield [name || 'model', module];
+  }
 }
 
 const floats = (x: Tensor): Tensor => (x.dtype === 'float32' ? x.detach() : cast(x.detach(), 'float32'));

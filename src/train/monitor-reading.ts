@@ -4,6 +4,7 @@ import type { Shape } from '../tensor/shape.ts';
 import { histogramOf } from './histogram.ts';
 import { isWhole, type Layout, type MeasuredLayer } from './monitor-layers.ts';
 import { figure, type LayerRecord, type ProbeRecord, type Spread } from './monitor-records.ts';
+import { momentsOf } from './statistics.ts';
 
 /** Reads numbers one after the other. */
 class Reader {
@@ -39,7 +40,7 @@ export function readMeasured(
     return { name, shape, weight: figure(figures.next()), update: figure(figures.next()) };
   });
   const spreadOf = (sample: HostArray, whole: boolean): Spread => {
-    const { mean, std } = whole ? moments(sample) : { mean: figures.next(), std: figures.next() };
+    const { mean, std } = whole ? momentsOf(sample) : { mean: figures.next(), std: figures.next() };
     const histogram = histograms ? histogramOf(sample) : null;
     if (histogram) Object.assign(histogram, { min: figure(histogram.min), max: figure(histogram.max) });
     return { mean: figure(mean), std: figure(std), histogram };
@@ -62,16 +63,6 @@ export function readMeasured(
     };
   });
   return { parameters: norms, layers: records };
-}
-
-/** Mean, and the root of the mean squared distance from it. */
-function moments(values: HostArray): { mean: number; std: number } {
-  let total = 0;
-  for (const value of values) total += value;
-  const mean = total / values.length;
-  let squares = 0;
-  for (const value of values) squares += (value - mean) ** 2;
-  return { mean, std: Math.sqrt(squares / values.length) };
 }
 
 function count(values: HostArray, test: (value: number) => boolean): number {

@@ -1,6 +1,7 @@
 // monitors(): a callback that measures some steps of a training run and writes down what it saw.
 import { Linear } from '../nn/layers.ts';
 import type { Module } from '../nn/module.ts';
+import { checkWhole } from '../optim/check.ts';
 import { type Device, memory } from '../tensor/device.ts';
 import type { Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -38,9 +39,7 @@ const FILTER_WEIGHTS = 16_384;
  * at least 1.
  */
 export function monitors({ interval = 50, histograms = true, filters = true, write }: MonitorOptions = {}): Monitors {
-  if (!Number.isInteger(interval) || interval < 1) {
-    throw new RangeError(`monitors: expected an interval of whole steps, at least 1, got ${interval}`);
-  }
+  checkWhole('monitors', { interval }, 1);
   const records: MonitorRecord[] = [];
   const layouts: Layout[] = [];
   const ids = new Map<string, number>();

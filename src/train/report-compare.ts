@@ -2,7 +2,7 @@
 import { diagnose } from './diagnosis-loss.ts';
 import { chart, escapeHtml, type Point, type Series } from './report-chart.ts';
 import { epochAxis, held, hue, lossAxes, percentAxis, running } from './report-curves.ts';
-import { duration, grouped, percent } from './report-format.ts';
+import { duration, fixed, grouped, percent } from './report-format.ts';
 import { page } from './report-page.ts';
 import { findingList } from './report-panels.ts';
 import type { Report } from './report-records.ts';
@@ -96,8 +96,7 @@ function results(runs: readonly NamedRun[]): string {
     runs.map(({ report }) => cell(report) ?? '–'),
   ];
   const share = (value: number | null | undefined) => (value == null ? null : percent(value));
-  const loss = (value: number | null | undefined) =>
-    value == null ? null : Number.isFinite(value) ? value.toFixed(4) : 'no number';
+  const loss = (value: number | null | undefined) => (value == null ? null : fixed(value));
   return table('Results', runs, [
     row('test accuracy', ({ test }) => share(test?.accuracy)),
     row('test loss', ({ test }) => loss(test?.loss)),

@@ -1,7 +1,7 @@
 // The curves of a report: loss, accuracy, sizes of updates, learning rate, speed and memory.
 import { ratioOf } from './diagnosis.ts';
 import { type Axis, chart, logTicks, type Point, roundTicks, type Series } from './report-chart.ts';
-import { grouped, Running, significant } from './report-format.ts';
+import { grouped, inPoints, Running, significant } from './report-format.ts';
 import type { Report, StepFigures } from './report-records.ts';
 
 const TRAINING = 'var(--training)';
@@ -99,12 +99,9 @@ export function accuracyChart(report: Report): string {
   const last = report.epochs.at(-1);
   const gap =
     last && last.trainAccuracy !== null && last.validationAccuracy !== null
-      ? (100 * (last.trainAccuracy - last.validationAccuracy)).toFixed(1)
+      ? inPoints(last.trainAccuracy - last.validationAccuracy)
       : null;
-  const note =
-    gap === null
-      ? undefined
-      : `Gap after epoch ${last!.epoch}, training less validation: ${gap.replace('-', '−')} points`;
+  const note = gap === null ? undefined : `Gap after epoch ${last!.epoch}, training less validation: ${gap} points`;
   return chart(
     'Accuracy',
     epochAxis([report]),

@@ -3,6 +3,12 @@
 /** A share as `98.21 %`. */
 export const percent = (share: number, digits = 2): string => `${(100 * share).toFixed(digits)} %`;
 
+/** A difference of shares in points of percent: `−1.4`. */
+export const inPoints = (share: number): string => (100 * share).toFixed(1).replace('-', '−');
+
+/** A loss with four decimals. */
+export const fixed = (value: number): string => (Number.isFinite(value) ? value.toFixed(4) : 'no number');
+
 /** Seconds as `0:42` or `1:03:20`. */
 export function duration(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));

@@ -1,7 +1,7 @@
 // What pages of reports have in common: the frame, the style sheet, and the script for switches and for the pointer.
 import { escapeHtml } from './report-chart.ts';
 
-export const style = `
+const style = `
 :root { color-scheme: light dark; --paper: #f6f7f9; --panel: #fff; --ink: #1c2430; --soft: #5f6b7a; --rule: #e3e7ec;
   --training: #2563c9; --validation: #d2490e; --bright: .55; --good: #23864b; --high: #c8401b; --low: #2457b8; --zero: #f3f3f1;
   --shade: 0 1px 2px rgb(20 30 50 / .06), 0 4px 16px rgb(20 30 50 / .05); }
@@ -92,7 +92,8 @@ th { font-weight: 500; color: var(--soft); }
 @media print { body { background: none; } .panel, .chart, .tiles > div { break-inside: avoid; box-shadow: none; } }
 `;
 
-const script = `
+/** For the switches of charts, and for the pointer on them. */
+const chartScript = `
 for (const buttons of document.querySelectorAll('.switch')) {
   const panes = buttons.closest('.chart, .panel').querySelectorAll('.pane');
   [...buttons.children].forEach((button, chosen) => {
@@ -134,14 +135,18 @@ for (const plot of document.querySelectorAll('.plot')) {
 }
 `;
 
-/** A whole page, self-contained. */
-export const page = (title: string, body: string): string => `<!doctype html>
+/** A whole page, self-contained: with the style sheet and more of it, and a script. */
+export const page = (
+  title: string,
+  body: string,
+  { style: more = '', script = chartScript } = {},
+): string => `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escapeHtml(title)}</title>
-<style>${style}</style>
+<style>${style}${more}</style>
 </head>
 <body>
 <main>

@@ -3,7 +3,7 @@ import type { HostTensor } from '../nn/module.ts';
 import type { Finding } from './diagnosis.ts';
 import { diagnose } from './diagnosis-loss.ts';
 import { escapeHtml } from './report-chart.ts';
-import { duration, grouped, percent, significant } from './report-format.ts';
+import { duration, fixed, grouped, inPoints, percent, significant } from './report-format.ts';
 import type { Report } from './report-records.ts';
 
 /** Filters shown at most, and their weights: each is an element of the page. */
@@ -11,7 +11,6 @@ const FILTERS = 64;
 const FILTER_WEIGHTS = 10_000;
 
 const optional = <T>(value: T | null, show: (value: T) => string) => (value === null ? '–' : show(value));
-const fixed = (value: number) => (Number.isFinite(value) ? value.toFixed(4) : 'no number');
 
 /** Sentences, each marked as good or as something to mend. */
 export function findingList(findings: Finding[]): string {
@@ -108,14 +107,14 @@ export function epochPanel({ epochs }: Report): string {
   if (epochs.length === 0) return '';
   const rows = epochs.map((e) => {
     const gap =
-      e.trainAccuracy === null || e.validationAccuracy === null ? null : 100 * (e.trainAccuracy - e.validationAccuracy);
+      e.trainAccuracy === null || e.validationAccuracy === null ? null : e.trainAccuracy - e.validationAccuracy;
     const cells = [
       String(e.epoch),
       fixed(e.trainLoss),
       optional(e.trainAccuracy, percent),
       optional(e.validationLoss, fixed),
       optional(e.validationAccuracy, percent),
-      optional(gap, (points) => points.toFixed(1).replace('-', '−')),
+      optional(gap, inPoints),
       duration(e.seconds),
     ];
     return `<tr>${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`;

@@ -1,20 +1,10 @@
 // What a report is made of, and how it comes out of the records of a run, which are the lines of its metrics.jsonl.
 import type { HostTensor } from '../nn/module.ts';
-import type { EpochFigures } from './diagnosis.ts';
-import type { LossFigures } from './diagnosis-loss.ts';
+import type { EpochReport, StepReport } from './callback.ts';
 import type { FiltersRecord, ProbeRecord } from './monitor-records.ts';
 
-export interface StepFigures extends LossFigures {
-  steps: number;
-  epoch: number;
-  /** Share of the batch that was classified right; null where the task has none. */
-  accuracy: number | null;
-  imagesPerSecond: number;
-}
-
-export interface EpochRecord extends EpochFigures {
-  seconds: number;
-}
+/** What is written down of a step. */
+export type StepFigures = Omit<StepReport, 'secondsLeft'>;
 
 /** What stands in front of a run's records. */
 export interface RunRecord {
@@ -29,7 +19,7 @@ export interface RunRecord {
 
 export interface Report extends RunRecord {
   steps: StepFigures[];
-  epochs: EpochRecord[];
+  epochs: EpochReport[];
   /** Weights of the first layer, [out, in, height, width]. */
   filters: HostTensor | null;
   test: { loss: number; accuracy: number | null; images: number } | null;
@@ -43,7 +33,7 @@ export interface Report extends RunRecord {
 export type RunLine =
   | ({ kind: 'run' } & RunRecord)
   | ({ kind: 'step' } & StepFigures)
-  | ({ kind: 'epoch' } & EpochRecord)
+  | ({ kind: 'epoch' } & EpochReport)
   | ({ kind: 'test' } & NonNullable<Report['test']>)
   | ProbeRecord
   | FiltersRecord;

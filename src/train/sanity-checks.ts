@@ -10,6 +10,7 @@ import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { type Examples, type Loss, type Pair, rowsOf, type Task, upload } from './batch.ts';
 import { type SanityCheck, short } from './sanity-report.ts';
+import { momentsOf } from './statistics.ts';
 import { Stepper } from './step.ts';
 
 /** How far from chance the first loss may be, relative to it. */
@@ -32,30 +33,27 @@ export function result(name: string, expected: string, actual: string, advice: s
   return { name, passed: advice === null, expected, actual, advice };
 }
 
-/** One number of a batch. */
-function numberOf({ task }: Subject, examples: Examples, of: (pair: Pair) => Tensor): Promise<number> {
-  const value = noGrad(() => scope(() => of(upload(examples, task.device))));
+/** One number, outside the tape. */
+function numberOf(make: () => Tensor): Promise<number> {
+  const value = noGrad(() => scope(make));
   const read = value.item();
   value.dispose();
   return read;
 }
 
+const numberOfBatch = ({ task }: Subject, examples: Examples, of: (pair: Pair) => Tensor): Promise<number> =>
+  numberOf(() => of(upload(examples, task.device)));
+
 /** The loss of the model as it is. */
 export const lossOf = (subject: Subject, examples: Examples): Promise<number> =>
-  numberOf(subject, examples, ({ x, y }) => subject.loss(subject.model.call(x), y));
+  numberOfBatch(subject, examples, ({ x, y }) => subject.loss(subject.model.call(x), y));
 
 /** The loss of a model whose outputs are all 0, such as that of classes that are all as likely. */
 export const lossOfZeros = (subject: Subject, examples: Examples): Promise<number> =>
-  numberOf(subject, examples, ({ x, y }) => {
+  numberOfBatch(subject, examples, ({ x, y }) => {
     const { shape, dtype, device } = subject.model.call(x);
     return subject.loss(zeros(shape, { dtype, device }), y);
   });
-
-const deviation = (values: ArrayLike<number>): number => {
-  const all = Array.from(values);
-  const mean = all.reduce((a, b) => a + b, 0) / all.length;
-  return Math.sqrt(all.reduce((sum, v) => sum + (v - mean) ** 2, 0) / all.length);
-};
 
 /** Same indices, same examples? `order` has the indices. */
 export function sameTwice(first: Examples, again: Examples, order: ArrayLike<number>): SanityCheck {
@@ -118,7 +116,7 @@ export async function atChance(
       return 'The loss is not finite: detectAnomaly(() => ...) names the op that made it so.';
     if (Math.abs(start - chance) <= NEAR * chance) return null;
     if (start < chance) return 'The model knows answers before training: it was trained, or inputs tell the targets.';
-    const spread = deviation(first.x);
+    const spread = momentsOf(first.x).std;
     const scale = spread > 5 ? `inputs are large (standard deviation ${short(spread)}; bring it to about 1)` : '';
     return `The first outputs are too large: ${scale || "initial weights are too large, most likely the last layer's"}.`;
   };
@@ -131,9 +129,7 @@ export async function raises(
   regularization: (model: Module) => Tensor,
   start: number,
 ): Promise<SanityCheck> {
-  const value = noGrad(() => scope(() => regularization(model)));
-  const penalty = await value.item();
-  value.dispose();
+  const penalty = await numberOf(() => regularization(model));
   return result(
     'regularization raises the loss',
     `more than ${short(start)}`,
@@ -151,10 +147,7 @@ export async function reaches(subject: Subject, few: Examples, optimizer: Optimi
   for (let step = 1; step <= BURN_IN; step++) await stepper.run([few], step);
   scope(() => {
     const { x, y } = upload(few, task.device);
-    for (const parameter of model.parameters()) {
-      parameter.grad?.dispose();
-      parameter.grad = null;
-    }
+    model.zeroGrad();
     backward(loss(model.call(x), y));
   });
   const named = [...model.namedParameters()];

@@ -1,7 +1,5 @@
 // The sanity check that a model can learn a few examples by heart, with regularization and dropout off.
-
 import { DropoutLayer } from '../nn/dropout.ts';
-import type { Module } from '../nn/module.ts';
 import type { Optimizer } from '../optim/index.ts';
 import { type Examples, rowsOf } from './batch.ts';
 import { lossOfZeros, result, type Subject } from './sanity-checks.ts';
@@ -12,14 +10,8 @@ import { Stepper } from './step.ts';
 const ZERO = 0.01;
 /** A loss that stays above this share of the first one has not moved. */
 const MOVED = 0.98;
-
 /** A loss that fell below this share of itself in the last fifth of the steps is still falling. */
 const FALLS = 0.97;
-
-function dropNothing(model: Module): void {
-  if (model instanceof DropoutLayer) model.train(false);
-  for (const [, child] of model.namedChildren()) dropNothing(child);
-}
 
 /** Does the loss of a few examples go to zero? Leaves the model trained. */
 export async function byHeart(
@@ -36,7 +28,7 @@ export async function byHeart(
   const stepper = new Stepper({ model, loss, device: task.device, optimizer, compiled });
   try {
     model.train();
-    dropNothing(model);
+    for (const module of model.modules()) if (module instanceof DropoutLayer) module.eval();
     while (losses.length < steps && !(losses.at(-1)! <= zero())) {
       const { loss: value } = await stepper.run([few], losses.length + 1);
       losses.push(value);

@@ -1,10 +1,11 @@
 // sanity: what to check before training, as the CS231n notes advise, and what is probably wrong where a check fails.
 import type { Module } from '../nn/module.ts';
 import { crossEntropy } from '../ops/index.ts';
+import { checkWhole } from '../optim/check.ts';
 import { Adam, type Optimizer } from '../optim/index.ts';
 import { shuffled } from '../tensor/random.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { checkExamples, checkLabels, checkWhole, type Data, type Loss, taskOf } from './batch.ts';
+import { checkExamples, checkLabels, type Data, type Loss, taskOf } from './batch.ts';
 import { kept } from './keep.ts';
 import { agree, atChance, isMean, lossOf, raises, reaches, sameTwice } from './sanity-checks.ts';
 import { byHeart } from './sanity-overfit.ts';
@@ -42,7 +43,7 @@ const TINY = 4;
  */
 export async function sanity(model: Module, options: SanityOptions): Promise<SanityReport> {
   const { data, loss = crossEntropy, batchSize = 64, examples = 20, steps = 500, regularization } = options;
-  checkWhole('sanity', { batchSize, examples, steps });
+  checkWhole('sanity', { batchSize, examples, steps }, 1);
   if (data.length === 0) throw new RangeError('sanity: expected at least one example, got none');
   const putBack = await kept(model);
   const make = options.optimizer ?? ((parameters) => new Adam(parameters, { lr: 0.003 }));

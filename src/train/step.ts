@@ -1,14 +1,13 @@
 // Training steps: forward, backward, update and what is counted of them, compiled or not, with or without probes.
 import { backward, noGrad } from '../autograd/tape.ts';
 import { type Compiled, compile } from '../compile/index.ts';
+import { hostTensors } from '../io/checkpoint.ts';
 import type { Module } from '../nn/module.ts';
 import { stack } from '../ops/functions.ts';
 import { add, argmax, cast, contiguous, eq, mul, reshape, sum } from '../ops/index.ts';
 import type { Optimizer } from '../optim/index.ts';
 import type { Device } from '../tensor/device.ts';
-import type { HostArray } from '../tensor/dtype.ts';
 import { scope } from '../tensor/scope.ts';
-import type { Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { detectAnomaly } from './anomaly.ts';
 import { type Examples, isClassification, type Loss, type Pair, rowsOf, upload } from './batch.ts';
@@ -37,7 +36,15 @@ export async function readNumbers(numbers: Tensor, count: number): Promise<Count
   return { loss, correct, count };
 }
 
-type Values = Record<string, { shape: Shape; data: HostArray }>;
+/** Steps or batches that the host may run ahead of the device. */
+export const AHEAD = 2;
+
+/** Adds what was counted to totals, whose loss is a sum over examples. */
+export function addTo(totals: Counted, { loss, correct, count }: Counted): void {
+  totals.loss += loss * count;
+  totals.correct += correct;
+  totals.count += count;
+}
 
 /** What comes of a step: when all is read, its numbers, and what `tell` has to tell to probes. */
 export interface Stepped extends Counted {
@@ -87,7 +94,7 @@ export class Stepper {
     const { numbers, probed } = anomaly
       ? await this.watched(batches, due.includes(true))
       : scope(() => (due.includes(true) ? this.probing : this.plain)(batches.map((batch) => upload(batch, device))));
-    const reads = probed.map((tensors, i) => readAll(due[i] ? tensors : {}));
+    const reads = probed.map((tensors, i) => hostTensors(due[i] ? tensors : {}));
     for (const tensor of probed.flatMap((tensors) => Object.values(tensors))) tensor.dispose();
     const [counted, values] = await Promise.all([readNumbers(numbers, count), Promise.all(reads)]);
     const tell = () => {
@@ -124,10 +131,7 @@ export class Stepper {
   /** Leaves the mean gradient of all examples, and returns the mean loss and how many are right. */
   private gradients(batches: Pair[], keeps = false): Tensor {
     const { model, loss, optimizer, augment } = this.options;
-    for (const parameter of model.parameters()) {
-      parameter.grad?.dispose();
-      parameter.grad = null;
-    }
+    model.zeroGrad();
     optimizer.zeroGrad();
     const rows = batches.map(({ x }) => x.shape[0]);
     const total = rows.reduce((a, b) => a + b, 0);
@@ -162,11 +166,4 @@ export class Stepper {
       ),
     );
   }
-}
-
-async function readAll(tensors: Record<string, Tensor>): Promise<Values> {
-  const reads = Object.entries(tensors).map(
-    async ([name, x]) => [name, { shape: x.shape, data: await x.data() }] as const,
-  );
-  return Object.fromEntries(await Promise.all(reads));
 }

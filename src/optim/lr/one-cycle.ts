@@ -33,7 +33,12 @@ interface Phase {
   momentum: [from: number, to: number];
 }
 
-function phasesOf(total: number, options: Required<Omit<OneCycleOptions, 'maxLr'>>): Phase[] {
+type Course = Pick<
+  OneCycleOptions,
+  'pctStart' | 'divFactor' | 'finalDivFactor' | 'threePhase' | 'baseMomentum' | 'maxMomentum'
+>;
+
+function phasesOf(total: number, options: Required<Course>): Phase[] {
   const { pctStart, divFactor, finalDivFactor, threePhase, baseMomentum: low, maxMomentum: high } = options;
   const first = 1 / divFactor;
   const last = first / finalDivFactor;
@@ -75,9 +80,8 @@ export class OneCycleLR extends Scheduler {
     const { cycleMomentum = groups.every(({ momentum, betas }) => momentum || betas) } = options;
     if (cycleMomentum) needMomentum('OneCycleLR', optimizer);
     const between = annealStrategy === 'cos' ? cosine : linear;
-    const used = { epochs, stepsPerEpoch, totalSteps, annealStrategy, cycleMomentum: Boolean(cycleMomentum) };
-    const shape = { ...used, pctStart, threePhase, baseMomentum, maxMomentum, divFactor, finalDivFactor };
-    const phases = phasesOf(totalSteps, shape);
+    const course = { pctStart, threePhase, baseMomentum, maxMomentum, divFactor, finalDivFactor };
+    const phases = phasesOf(totalSteps, course);
     super('OneCycleLR', optimizer, (_, t, i) => {
       const found = phases.findIndex(({ end }) => t <= end);
       const k = found < 0 ? phases.length - 1 : found;
