@@ -5,7 +5,7 @@ import { expand } from '../../ops/broadcast.ts';
 import { transpose } from '../../ops/movement.ts';
 import { type Case, family, type Run, refusal } from '../case.ts';
 import { between, given, type Input, normal, SPECIAL, whole } from '../values.ts';
-import { crowded, directly, ends, inPlace, once, refusals } from './in-place.ts';
+import { crowded, directly, ends, inPlace, once, refusals, WHOLE } from './in-place.ts';
 
 const pack: Run = (...inputs) => apply(packOp, inputs, {});
 
@@ -81,6 +81,7 @@ const clipping: Case[] = [
   once('clipGradNorm', 'one element', [normal([1]), norm(3)], byNorm(1)),
   once('clipGradNorm', 'no elements', [normal([0]), norm(3)], byNorm(1)),
   once('clipGradNorm', 'more than one workgroup', [normal([517]), norm(3)], byNorm(1)),
+  once('clipGradNorm', 'whole workgroups', [normal([WHOLE]), norm(3)], byNorm(1)),
   once('clipGradNorm', 'a norm of NaN', [normal([7]), norm(Number.NaN)], byNorm(1)),
   once('clipGradNorm', 'an infinite norm', [given(SPECIAL), norm(Number.POSITIVE_INFINITY)], byNorm(1)),
   once('clipGradNorm', 'NaN and infinities', [given(SPECIAL), norm(2)], byNorm(1)),
@@ -114,7 +115,7 @@ const averaging = (decay: number) => inPlace(emaOp, { decay });
 const trade = inPlace(swapOp, {});
 
 const averages: Case[] = [
-  ...[1, 263, 517, 0].map((n) => once('ema', `${n} elements`, [normal([n]), normal([n])], averaging(0.9))),
+  ...[1, 263, 517, WHOLE, 0].map((n) => once('ema', `${n} elements`, [normal([n]), normal([n])], averaging(0.9))),
   once('ema', 'the latest only', [normal(N), normal(N)], averaging(0)),
   once('ema', 'NaN and infinities', [normal([9]), given(SPECIAL)], averaging(0.9)),
   crowded(emaOp, { decay: 0.6 }, [given([1]), given([2])]),

@@ -37,6 +37,12 @@ export const ends = (x: Tensor): Tensor[] => {
   return [window(0, ALIGNMENT), window(last, x.size)];
 };
 
+/**
+ * Elements that fill 5 workgroups: where the grid is folded, the first thread of the sixth is the first past the end, and
+ * what it did there would fall on the last elements, once more.
+ */
+export const WHOLE = 5 * 64 * 4;
+
 /** Quads beyond 65,535 workgroups of 64 threads. */
 const MANY = 65_535 * 64 * 4 + 5;
 

@@ -6,7 +6,7 @@ import type { Shape } from '../../tensor/shape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { type Case, family, type Run, refusal } from '../case.ts';
 import { between, given, type Input, normal, SPECIAL } from '../values.ts';
-import { crowded, inPlace, once, refusals, updated } from './in-place.ts';
+import { crowded, inPlace, once, refusals, updated, WHOLE } from './in-place.ts';
 
 type Make = (shape: Shape) => Input;
 
@@ -95,6 +95,7 @@ function casesOf({ op, attrs, states, variants = {} }: Subject): Case[] {
     once(name, 'plain', inputs(263), run),
     once(name, 'one element', inputs(1), run),
     once(name, 'more than one workgroup', inputs(517), run),
+    once(name, 'whole workgroups', inputs(WHOLE), run),
     once(name, 'no elements', inputs(0), run),
     once(name, 'three steps', inputs(37, 3), steps(op, { ...attrs, weightDecay: 0.01 })),
     once(name, 'NaN and infinities in the gradient', [...states.map((make) => make([36])), special], run),
@@ -138,6 +139,7 @@ const statistics: Case[] = [
   once('runningStats', 'one channel', channels(1), running),
   once('runningStats', 'a tail', channels(67), running),
   once('runningStats', 'more than one workgroup', channels(517), running),
+  once('runningStats', 'whole workgroups', channels(WHOLE), running),
   refusal(
     'runningStats',
     'channels that differ',
