@@ -11,8 +11,9 @@ export { type GradcheckOptions, gradcheck, gradgradcheck } from './check/gradche
 export { gradcheckModule, type ModuleCheckOptions } from './check/gradcheck-module.ts';
 export type { GradcheckReport } from './check/gradcheck-report.ts';
 export { type Compiled, type CompileOptions, compile, type Explanation, type KernelUse } from './compile/index.ts';
+export type { Batch } from './data/dataset.ts';
 export { DataError } from './data/error.ts';
-export { type Batch, ImageSet } from './data/images.ts';
+export { ImageSet } from './data/images.ts';
 export * as data from './data/index.ts';
 export { MNIST_FILES, type Mnist, mnistFrom, parseIdx } from './data/mnist.ts';
 export { decodeNpy, encodeNpy, type NpyArray } from './io/npy.ts';

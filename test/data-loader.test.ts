@@ -1,15 +1,8 @@
 // Batches in seeded order that resumes to the bit, prefetch, and the lifetimes of tensors.
 import { type Device, init, keep, manualSeed, memory, type Tensor } from 'downhill';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import {
-  DataError,
-  DataLoader,
-  type Dataset,
-  epochOrder,
-  fromArrays,
-  type LoaderOptions,
-  stream,
-} from '../src/data/index.ts';
+import { DataError, DataLoader, epochOrder, fromArrays, type LoaderOptions, stream } from '../src/data/index.ts';
+import { counted } from './counted.ts';
 
 let gpu: Device;
 let cpu: Device;
@@ -19,15 +12,6 @@ beforeAll(async () => {
 });
 afterAll(() => gpu.destroy());
 beforeEach(() => manualSeed(0));
-
-/** n examples [2] of 3 classes: example i is [i, 10 i] with label i % 3. */
-const counted = (n: number): Dataset =>
-  fromArrays(
-    Array.from({ length: 2 * n }, (_, k) => Math.floor(k / 2) * (k % 2 === 0 ? 1 : 10)),
-    [n, 2],
-    Int32Array.from({ length: n }, (_, i) => i % 3),
-    { classes: ['a', 'b', 'c'], name: 'counted', allowEmpty: true },
-  );
 
 describe('DataLoader', () => {
   /** First numbers of each batch of a loop, at most `most` batches of it. */

@@ -14,17 +14,9 @@ import {
   split,
   subset,
 } from '../src/data/index.ts';
+import { counted } from './counted.ts';
 
 beforeEach(() => manualSeed(0));
-
-/** n examples [2] of 3 classes: example i is [i, 10 i] with label i % 3. */
-const counted = (n: number): Dataset =>
-  fromArrays(
-    Array.from({ length: 2 * n }, (_, k) => Math.floor(k / 2) * (k % 2 === 0 ? 1 : 10)),
-    [n, 2],
-    Int32Array.from({ length: n }, (_, i) => i % 3),
-    { classes: ['a', 'b', 'c'], name: 'counted', allowEmpty: true },
-  );
 
 /** Which examples of counted() there are, by their first numbers. */
 const firsts = (data: Dataset) =>

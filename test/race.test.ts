@@ -1,9 +1,5 @@
 // The race of optimizers: contour lines, the picture that the command writes, and the page, on a desk and on a phone.
-import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { init, optim } from 'downhill';
 import { decode } from 'fast-png';
 import type { Browser, Page } from 'playwright-core';
@@ -12,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Canvas, rgb } from '../src/cli/canvas.ts';
 import { strokesOf, widthOf } from '../src/cli/stroke-font.ts';
 import { launchChromium } from './chromium.ts';
+import { commandIn } from './command.ts';
 
 const { contestants, contour, heightMap, race, surfaces } = optim.race;
 const names = Object.keys(surfaces) as optim.race.SurfaceName[];
@@ -127,21 +124,13 @@ describe('the canvas', () => {
 });
 
 describe('the command', () => {
-  let folder: string;
-  beforeAll(async () => {
-    await promisify(execFile)('node', ['tools/build.js']);
-    folder = await mkdtemp(join(tmpdir(), 'downhill-race-'));
-  });
-  afterAll(() => rm(folder, { recursive: true, force: true }));
-
-  const downhill = (...args: string[]) => promisify(execFile)('node', ['bin/downhill.js', ...args]);
+  const { out, downhill } = commandIn('race');
 
   test.each([[[]], [['rosenbrock']]])('draws a picture: race %s', async (surface: string[]) => {
-    const path = join(folder, 'race.png');
-    const { stdout } = await downhill('race', ...surface, '--steps', '60', '--out', path);
-    expect(stdout).toBe(`wrote ${path}\n`);
-    expect(await readdir(folder)).toEqual(['race.png']);
-    const { width, height, channels, data } = decode(await readFile(path));
+    const { stdout } = await downhill(['race', ...surface, '--steps', '60', '--out', 'picture.png']);
+    expect(stdout).toBe('wrote picture.png\n');
+    expect((await readdir(out('.'))).filter((name) => name.includes('picture'))).toEqual(['picture.png']);
+    const { width, height, channels, data } = decode(await readFile(out('picture.png')));
     expect([width, height, channels]).toEqual(surface.length > 0 ? [1670, 980, 3] : [1680, 1492, 3]);
     const seen = new Set<string>();
     for (let i = 0; i < data.length; i += 3) seen.add(`${data[i]},${data[i + 1]},${data[i + 2]}`);
@@ -150,13 +139,13 @@ describe('the command', () => {
   });
 
   test('says in one line what is wrong', async () => {
-    await expect(downhill('race', 'mountain')).rejects.toMatchObject({
+    expect(await downhill(['race', 'mountain'])).toMatchObject({
       code: 1,
       stderr: expect.stringMatching(/^error: .*mountain.*bowl, rosenbrock, saddle, valley.*\n$/),
     });
-    await expect(downhill('race', 'bowl', '--out', join(folder, 'no', 'race.png'))).rejects.toMatchObject({
+    expect(await downhill(['race', 'bowl', '--out', 'no/race.png'])).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/^error: --out: cannot write .*\n$/),
+      stderr: expect.stringMatching(/^error: --out: cannot write no\/race\.png .*\n$/),
     });
   });
 });

@@ -172,6 +172,8 @@ describe('the page', () => {
       filters: null,
     });
     expect(html).toContain('Stopped early, after step 1 of 200.');
+    // One point alone is a dot: of the loss on both scales, accuracy, learning rate and speed.
+    expect(html.match(/<path class="dot"/g)).toHaveLength(5);
     expect(html).not.toMatch(/NaN|undefined|Infinity/);
   });
 });

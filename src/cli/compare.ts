@@ -1,9 +1,9 @@
 // `downhill compare`: several runs on one page, from what their folders hold.
-import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { compareHtml, type NamedRun } from '../train/report-compare.ts';
 import { UserError } from './errors.ts';
+import { writeOut } from './out.ts';
 import { readRun } from './run-records.ts';
 
 const help = `
@@ -29,9 +29,7 @@ async function compare(folders: string[], { out }: { out: string }): Promise<voi
   if (paths.length < 2) throw new UserError(`expected at least two folders of runs, got ${paths.join(', ')}`);
   const reports = await Promise.all(paths.map(readRun));
   const runs: NamedRun[] = namesOf(paths).map((name, i) => ({ name, report: reports[i] }));
-  await writeFile(out, compareHtml(runs)).catch((error) => {
-    throw new UserError(`--out: cannot write ${out} (${error.message})`);
-  });
+  await writeOut(out, compareHtml(runs));
   console.log(`wrote ${out}, of ${runs.length} runs`);
 }
 

@@ -106,7 +106,7 @@ async function folderSplits(path: string, size?: [number, number]) {
 }
 
 /** At most the first `limit` examples of each set. */
-export function limited<S extends Splits>(splits: S, limit = Number.POSITIVE_INFINITY): Splits {
+export function limited(splits: Splits, limit = Number.POSITIVE_INFINITY): Splits {
   const first = (data: Data | undefined): Data | undefined => {
     if (!data || data.length <= limit) return data;
     const { labels } = data;

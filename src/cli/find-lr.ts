@@ -1,12 +1,12 @@
 // `downhill find-lr`: the learning-rate range test, its curve as a page.
 import type { Command } from 'commander';
-import { writeWhole } from '../io/files.node.ts';
 import { findLr } from '../train/lr-finder.ts';
 import { escapeHtml } from '../train/report-chart.ts';
 import { page } from '../train/report-page.ts';
 import { nameOf } from './datasets.ts';
 import { UserError } from './errors.ts';
 import { deviceOptions, positive, taskOptions, WHAT, wholeFrom } from './options.ts';
+import { writeOut } from './out.ts';
 import { type TaskFlags, withTask } from './task.ts';
 
 interface FindLrFlags extends TaskFlags {
@@ -57,9 +57,7 @@ async function run(what: string, flags: FindLrFlags): Promise<void> {
     const title = `${nameOf(what).toUpperCase()}: learning rates`;
     const words = `${name}, ${optimizerName}, ${device}; ${found}`;
     const header = `<header><h1>${escapeHtml(title)}</h1><p>${escapeHtml(words)}</p></header>`;
-    await writeWhole(out, page(title, `${header}\n${found.figure()}`)).catch((error) => {
-      throw new UserError(`--out: cannot write ${out} (${error.message})`);
-    });
+    await writeOut(out, page(title, `${header}\n${found.figure()}`));
     const { suggestion, blowUp, lrs, losses, raw } = found;
     if (json) return console.log(JSON.stringify({ suggestion, blowUp, page: out, lrs, losses, raw }, null, 2));
     console.log(`${found}\nwrote ${out}`);

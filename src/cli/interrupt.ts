@@ -3,6 +3,9 @@
 /** `npm run` passes a Ctrl-C on to a process that has had it from the terminal already. */
 const SAME_MS = 500;
 
+/** The exit code of work that Ctrl-C ended. */
+export const INTERRUPTED = 130;
+
 export interface Interrupt {
   signal: AbortSignal;
   /** Gives Ctrl-C its usual meaning back. */

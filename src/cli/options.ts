@@ -11,8 +11,11 @@ export const adapterOption = () =>
 
 const decimal = /^\+?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
+/** A decimal number without a minus; NaN for any other text. */
+export const decimalOf = (text: string): number => (decimal.test(text) ? Number(text) : Number.NaN);
+
 function numberIn(text: string, wanted: string, fits: (value: number) => boolean): number {
-  const value = decimal.test(text) ? Number(text) : Number.NaN;
+  const value = decimalOf(text);
   if (!fits(value)) throw new InvalidArgumentError(`Expected ${wanted}.`);
   return value;
 }
@@ -28,7 +31,7 @@ export const probability = (text: string) =>
   numberIn(text, 'a number of at least 0 and below 1', (value) => value >= 0 && value < 1);
 
 /** Height and width: `64`, or `48x64`. */
-export function imageSize(text: string): [number, number] {
+function imageSize(text: string): [number, number] {
   const [, height, width = height] = /^(\d{1,5})(?:x(\d{1,5}))?$/.exec(text) ?? [];
   if (!(Number(height) > 0 && Number(width) > 0)) {
     throw new InvalidArgumentError('Expected a size in pixels, such as 64 or 48x64 (height by width).');

@@ -2,12 +2,10 @@
 
 // Gives tensors their methods.
 import '../ops/methods.ts';
-import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
 import type { Command } from 'commander';
 import { noGrad } from '../autograd/tape.ts';
-import { ImageSet } from '../data/images.ts';
+import { ImageSet, whiteOf } from '../data/images.ts';
 import { decodePng, toChannels } from '../data/png.node.ts';
 import { resize } from '../data/resize.ts';
 import { decodeSafetensors, safetensorsMetadata } from '../io/safetensors.ts';
@@ -18,6 +16,7 @@ import { percent } from '../train/report-format.ts';
 import type { ImageInput } from './datasets.ts';
 import { asUserError, UserError } from './errors.ts';
 import { deviceOptions, wholeFrom } from './options.ts';
+import { fileOf } from './run-records.ts';
 import { builtInModel, type DeviceFlags, modelOf, openDevice } from './task.ts';
 import { isModulePath, loadUserModule } from './user-module.ts';
 
@@ -84,11 +83,7 @@ interface Saved {
 
 /** The model of a run from its model.safetensors. Throws a UserError where the folder holds none for images by class. */
 async function readModel(run: string): Promise<Saved> {
-  const path = join(run, 'model.safetensors');
-  if (!existsSync(run)) throw new UserError(`${run}: there is no such folder`);
-  if (!existsSync(path)) {
-    throw new UserError(`${run}: expected the folder of a run, found no ${basename(path)} in it`);
-  }
+  const path = fileOf(run, 'model.safetensors');
   const wrong = (error: Error): never => {
     throw new UserError(`${path}: ${error.message}`, { cause: error });
   };
@@ -130,7 +125,7 @@ async function readImage(path: string, { shape: [C, H, W], ...input }: ImageInpu
   try {
     const { data, shape } = toChannels(decodePng(bytes, path), C);
     const images = resize(data, shape, [H, W]);
-    const white = images instanceof Uint16Array ? 65535 : 255;
+    const white = whiteOf(images);
     return new ImageSet({
       ...input,
       images: invert ? images.map((value) => white - value) : images,

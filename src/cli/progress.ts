@@ -26,9 +26,12 @@ export interface Progress {
   stop(): void;
 }
 
+/** Whether bars can be drawn there. */
+export const takesBars = (stream: WriteStream): boolean => stream.isTTY && process.env.TERM !== 'dumb';
+
 export function progress(stream: WriteStream = process.stdout): Progress {
   const write = (line: string) => stream.write(`${line}\n`);
-  return stream.isTTY && process.env.TERM !== 'dumb' ? bar(stream, write) : lines(write);
+  return takesBars(stream) ? bar(stream, write) : lines(write);
 }
 
 /** Step reports in words, with loss and accuracy as running means. */

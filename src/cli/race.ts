@@ -1,12 +1,11 @@
 // `downhill race`: all optimizers on a contour plot, as a PNG.
-import { rename, rm, writeFile } from 'node:fs/promises';
 import { Argument, type Command } from 'commander';
 // Gives tensors their methods, and rows their names.
 import '../ops/methods.ts';
 import { cpuDevice } from '../backends/cpu/backend.ts';
 import { contestants, race, type SurfaceName, surfaces } from '../optim/race/index.ts';
-import { UserError } from './errors.ts';
 import { wholeFrom } from './options.ts';
+import { writeOut } from './out.ts';
 import { racePicture } from './race-picture.ts';
 
 interface RaceFlags {
@@ -50,18 +49,6 @@ async function draw(chosen: SurfaceName | undefined, { steps, out }: RaceFlags):
     }
     races.push({ surface, runs });
   }
-  await write(out, racePicture(races, steps));
+  await writeOut(out, racePicture(races, steps));
   console.log(`wrote ${out}`);
-}
-
-/** Writes a file beside its place, then moves it there. */
-async function write(path: string, bytes: Uint8Array): Promise<void> {
-  const draft = `${path}.${process.pid}.tmp`;
-  try {
-    await writeFile(draft, bytes);
-    await rename(draft, path);
-  } catch (error) {
-    await rm(draft, { force: true }).catch(() => {});
-    throw new UserError(`--out: cannot write ${path} (${(error as Error).message})`);
-  }
 }

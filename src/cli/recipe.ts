@@ -10,8 +10,21 @@ export type OptimizerName = keyof typeof LEARNING_RATES;
 /** Factor on the learning rate: from 1 straight down to 0, which after one epoch is as good as half a cosine. */
 export const schedule = (progress: number): number => 1 - progress;
 
-export function optimizerOf(name: OptimizerName, model: Module, lr = LEARNING_RATES[name]): Optimizer {
-  if (name === 'adam') return new Adam(model.parameters(), { lr });
-  if (name === 'rmsprop') return new RMSprop(model.parameters(), { lr });
-  return new SGD(model.parameters(), { lr, momentum: 0.9 });
+export interface OptimizerValues {
+  /** Default: LEARNING_RATES. */
+  lr?: number;
+  weightDecay?: number;
+  /** Of sgd alone. Default 0.9. */
+  momentum?: number;
+}
+
+/** An optimizer over the parameters of a model. */
+export function optimizerOf(
+  name: OptimizerName,
+  model: Module,
+  { lr = LEARNING_RATES[name], weightDecay, momentum = 0.9 }: OptimizerValues,
+): Optimizer {
+  if (name === 'adam') return new Adam(model.parameters(), { lr, weightDecay });
+  if (name === 'rmsprop') return new RMSprop(model.parameters(), { lr, weightDecay });
+  return new SGD(model.parameters(), { lr, weightDecay, momentum });
 }

@@ -3,10 +3,7 @@ import { closeSync, existsSync, openSync, writeSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolder, writeWhole } from '../io/files.node.ts';
-import { UserError } from './errors.ts';
-
-const failed = (path: string, error: unknown) =>
-  new UserError(`--out: cannot write ${path} (${(error as Error).message})`);
+import { outError, writeOut } from './out.ts';
 
 const line = (entry: object) => `${JSON.stringify(entry)}\n`;
 
@@ -30,7 +27,7 @@ export class RunFolder {
       await writeWhole(metrics, lines.map(line).join(''));
       return new RunFolder(path, openSync(metrics, 'a'));
     } catch (error) {
-      throw failed(path, error);
+      throw outError(path, error);
     }
   }
 
@@ -44,7 +41,7 @@ export class RunFolder {
         await mkdir(path);
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'EEXIST' && existsSync(path)) continue;
-        throw failed(path, error);
+        throw outError(path, error);
       }
       return RunFolder.at(path);
     }
@@ -55,16 +52,13 @@ export class RunFolder {
     try {
       writeSync(this.metrics, line(entry));
     } catch (error) {
-      throw failed(join(this.path, 'metrics.jsonl'), error);
+      throw outError(join(this.path, 'metrics.jsonl'), error);
     }
   }
 
   /** Puts a file into the folder, whole or not at all. */
   async write(name: string, content: string | Uint8Array): Promise<void> {
-    const path = join(this.path, name);
-    await writeWhole(path, content).catch((error) => {
-      throw failed(path, error);
-    });
+    await writeOut(join(this.path, name), content);
   }
 
   close(): void {

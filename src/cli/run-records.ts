@@ -5,11 +5,17 @@ import { basename, join, resolve } from 'node:path';
 import { type Report, type RunLine, reportOf } from '../train/report.ts';
 import { UserError } from './errors.ts';
 
+/** The path of a file that the folder of a run has to hold. Throws a UserError where it does not. */
+export function fileOf(folder: string, name: string): string {
+  const path = join(folder, name);
+  if (!existsSync(folder)) throw new UserError(`${folder}: there is no such folder`);
+  if (!existsSync(path)) throw new UserError(`${folder}: expected the folder of a run, found no ${name} in it`);
+  return path;
+}
+
 /** The lines of a run's metrics.jsonl. Throws a UserError where the folder holds no run. */
 export async function linesOf(folder: string): Promise<RunLine[]> {
-  const path = join(folder, 'metrics.jsonl');
-  if (!existsSync(folder)) throw new UserError(`${folder}: there is no such folder`);
-  if (!existsSync(path)) throw new UserError(`${folder}: expected the folder of a run, found no metrics.jsonl in it`);
+  const path = fileOf(folder, 'metrics.jsonl');
   const text = await readFile(path, 'utf8').catch((error) => {
     throw new UserError(`${path}: cannot be read (${error.message})`);
   });

@@ -10,7 +10,7 @@ import { reportHtml } from '../train/report.ts';
 import { duration, grouped, percent } from '../train/report-format.ts';
 import { nameOf } from './datasets.ts';
 import { asUserError, UserError } from './errors.ts';
-import { onInterrupt } from './interrupt.ts';
+import { INTERRUPTED, onInterrupt } from './interrupt.ts';
 import { epochLine, progress } from './progress.ts';
 import { schedule } from './recipe.ts';
 import type { Resumed } from './resume.ts';
@@ -26,8 +26,6 @@ export interface TrainFlags extends TaskFlags {
   tensorboard?: boolean;
   json?: boolean;
 }
-
-const INTERRUPTED = 130;
 
 /** Trains as the flags say, from the start or from a checkpoint. A run that Ctrl-C ended leaves with exit code 130. */
 export const train = (what: string, flags: TrainFlags, resumed?: Resumed<TrainFlags>): Promise<void> =>

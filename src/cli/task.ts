@@ -62,11 +62,16 @@ export interface Task {
   settings: Record<string, string | number | boolean>;
 }
 
-/** Opens the device that flags ask for. */
-export async function openDevice({ device, adapter }: DeviceFlags): Promise<Device> {
+/** Throws a UserError where the flags do not go together. */
+export function checkDevice({ device, adapter }: DeviceFlags): void {
   if (device === 'cpu' && adapter) {
     throw new UserError('--adapter chooses among WebGPU adapters: leave it out with --device cpu');
   }
+}
+
+/** Opens the device that flags ask for. */
+export async function openDevice({ device, adapter }: DeviceFlags): Promise<Device> {
+  checkDevice({ device, adapter });
   return init({ device, adapter });
 }
 
@@ -119,7 +124,7 @@ function builtIn(what: string, flags: TaskFlags, loaded: Awaited<ReturnType<type
   return {
     ...{ device, splits, input, model },
     name: modelWords(settings),
-    optimizer: () => optimizerOf(optimizer, model, lr),
+    optimizer: () => optimizerOf(optimizer, model, { lr }),
     optimizerName: optimizer,
     settings: { ...settings, dataset: what, limit },
   };
@@ -133,9 +138,9 @@ async function ofModule(path: string, flags: TaskFlags, { device, limit }: Commo
   if (named === null && (flags.data !== undefined || flags.size)) {
     throw new UserError(`--data and --size are of named data: ${path} has data of its own`);
   }
-  const loaded = typeof given === 'string' ? await loadSplits(given, flags) : null;
+  const loaded = named === null ? null : await loadSplits(named, flags);
   const splits = loaded?.splits ?? limited(given as Splits, flags.limit);
-  const whole = typeof given === 'string' ? null : (given.train as Partial<Dataset>);
+  const whole = loaded ? null : ((given as Splits).train as Partial<Dataset>);
   const input = loaded ? loaded.input : inputOf(whole);
   const model = await modelOf(user, input, whole);
   const { optimizer } = flags;
@@ -144,7 +149,7 @@ async function ofModule(path: string, flags: TaskFlags, { device, limit }: Commo
     name: path,
     ...(user.loss && { loss: user.loss }),
     optimizer() {
-      if (optimizer || !user.makeOptimizer) return optimizerOf(optimizer ?? 'adam', model, flags.lr);
+      if (optimizer || !user.makeOptimizer) return optimizerOf(optimizer ?? 'adam', model, { lr: flags.lr });
       const made = user.makeOptimizer(model.parameters());
       if (flags.lr !== undefined) made.lr = flags.lr;
       return made;

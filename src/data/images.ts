@@ -1,9 +1,7 @@
-// Labelled images in memory: bytes until a batch is asked for, then normalized floats.
+// Labelled images in memory: bytes or words until a batch is asked for, then normalized floats.
 import { elementCount, type Shape } from '../tensor/shape.ts';
 import type { Batch, Dataset } from './dataset.ts';
 import { DataError } from './error.ts';
-
-export type { Batch } from './dataset.ts';
 
 /** What an ImageSet is made of. */
 export interface ImageSource {
@@ -21,6 +19,9 @@ export interface ImageSource {
   /** Where an image came from, for messages. */
   where?: (index: number) => string;
 }
+
+/** The value of white. */
+export const whiteOf = (pixels: Uint8Array | Uint16Array): number => (pixels instanceof Uint16Array ? 65535 : 255);
 
 export class ImageSet implements Dataset<Int32Array, Float32Array> {
   /** [N, C, H, W] */
@@ -79,7 +80,7 @@ export class ImageSet implements Dataset<Int32Array, Float32Array> {
     const n = indices.length;
     const x = new Float32Array(n * pixels);
     const y = new Int32Array(n);
-    const white = images instanceof Uint16Array ? 65535 : 255;
+    const white = whiteOf(images);
     for (let i = 0; i < n; i++) {
       for (let c = 0; c < shape[0]; c++) {
         const [from, to] = [indices[i] * pixels + c * plane, i * pixels + c * plane];
@@ -93,9 +94,25 @@ export class ImageSet implements Dataset<Int32Array, Float32Array> {
   }
 }
 
+/** Training, validation and test images. */
+export interface ImageSplits {
+  train: ImageSet;
+  validation: ImageSet;
+  test: ImageSet;
+}
+
+/** Images held back from training, for validation. */
+const VALIDATION = 5000;
+
+/** Training images with the last 5000 of them (at most half) as the validation set, and test images. */
+export function splitImages(all: ImageSet, test: ImageSet): ImageSplits {
+  const split = Math.max(all.length - VALIDATION, Math.ceil(all.length / 2));
+  return { train: all.slice(0, split), validation: all.slice(split), test };
+}
+
 /** Mean and standard deviation of each channel of [N, C, ...], on the scale from 0 to 1; 1 where a channel is constant. */
 export function pixelStatistics(images: Uint8Array | Uint16Array, shape: Shape): { mean: number[]; std: number[] } {
-  const white = images instanceof Uint16Array ? 65535 : 255;
+  const white = whiteOf(images);
   const [channels] = shape;
   const plane = elementCount(shape) / channels;
   const [sums, squares] = [new Float64Array(channels), new Float64Array(channels)];

@@ -6,7 +6,7 @@ export { CIFAR10_CLASSES, CIFAR10_FILES, cifar10From } from './cifar10.ts';
 export type { Batch, Dataset, Values } from './dataset.ts';
 export { DataError } from './error.ts';
 export { FASHION_CLASSES, fashionMnistFrom } from './fashion-mnist.ts';
-export { ImageSet, type ImageSource, pixelStatistics } from './images.ts';
+export { ImageSet, type ImageSource, type ImageSplits, pixelStatistics } from './images.ts';
 export {
   DataLoader,
   epochOrder,
@@ -17,7 +17,7 @@ export {
   stream,
   type TensorBatch,
 } from './loader.ts';
-export { type ImageSplits, MNIST_FILES, type Mnist, mnistFrom, parseIdx } from './mnist.ts';
+export { MNIST_FILES, type Mnist, mnistFrom, parseIdx } from './mnist.ts';
 export { concat, type SplitOptions, slice, split, subset } from './parts.ts';
 export { Pca, type PcaOptions, type ProjectionState, Whiten, type WhitenOptions } from './pca.ts';
 export type { Preprocessor, PreprocessorState } from './preprocess.ts';

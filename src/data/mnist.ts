@@ -1,6 +1,6 @@
 // MNIST from its IDX files (LeCun, Cortes and Burges), wherever their bytes come from.
 import { DataError } from './error.ts';
-import { ImageSet } from './images.ts';
+import { ImageSet, type ImageSplits, splitImages } from './images.ts';
 
 /** Names of the four files, as published. */
 export const MNIST_FILES = {
@@ -9,9 +9,6 @@ export const MNIST_FILES = {
   testImages: 't10k-images-idx3-ubyte',
   testLabels: 't10k-labels-idx1-ubyte',
 } as const;
-
-/** Images held back from training, for validation. */
-const VALIDATION = 5000;
 
 const DIGITS = Array.from({ length: 10 }, (_, digit) => String(digit));
 
@@ -35,13 +32,6 @@ export function parseIdx(bytes: Uint8Array, file: string): { shape: number[]; da
   return { shape, data: bytes.subarray(start) };
 }
 
-/** Training, validation and test images. */
-export interface ImageSplits {
-  train: ImageSet;
-  validation: ImageSet;
-  test: ImageSet;
-}
-
 export type Mnist = ImageSplits;
 
 /** MNIST from the bytes of its four files; the last 5000 training images are the validation set. */
@@ -56,10 +46,4 @@ export function mnistFrom(files: Record<keyof typeof MNIST_FILES, Uint8Array>): 
     return new ImageSet({ images: x.data, labels: y.data, shape: [1, H, W], classes: DIGITS, ...STATISTICS, where });
   };
   return splitImages(set('trainImages', 'trainLabels'), set('testImages', 'testLabels'));
-}
-
-/** Training images with the last 5000 of them (at most half) as the validation set, and test images. */
-export function splitImages(all: ImageSet, test: ImageSet): ImageSplits {
-  const split = Math.max(all.length - VALIDATION, Math.ceil(all.length / 2));
-  return { train: all.slice(0, split), validation: all.slice(split), test };
 }

@@ -1,6 +1,7 @@
 // PNG files as planes of pixels (Node only, as the core has no npm dependency).
 import { convertIndexedToRgb, type DecodedPng, decode } from 'fast-png';
 import { DataError } from './error.ts';
+import { whiteOf } from './images.ts';
 
 /** Pixels of one image, [C, H, W]: bytes, or words where the file has 16 bits. C: gray 1, gray and alpha 2, RGB 3, RGBA 4. */
 export interface Picture {
@@ -55,7 +56,7 @@ export function toChannels({ data, shape: [C, H, W] }: Picture, channels: 1 | 3 
     for (let c = 0; c < 3; c++) out.set(plane(colored ? c : 0), c * size);
     if (channels === 4) {
       if (C === 2) out.set(plane(1), 3 * size);
-      else out.fill(data instanceof Uint16Array ? 65535 : 255, 3 * size);
+      else out.fill(whiteOf(data), 3 * size);
     }
   }
   return { data: out, shape: [channels, H, W] };

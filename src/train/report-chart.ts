@@ -126,9 +126,9 @@ function plot(title: string, x: Axis, y: Axis, shown: Series[], mark?: number): 
   const at = ([px, py]: Point) => `${round(1000 * place(x, px))} ${round(1000 - 1000 * place(y, py))}`;
   const curves = shown.map(({ points, color, style }) => {
     const line = `<path class="${style}" style="--c:${color}" d="M${thinned(points).map(at).join('L')}"/>`;
-    // A dot is a line of no length with round ends: it stays round while the picture stretches.
+    // A dot is a line of no length with round ends: it stays round while the picture stretches. One point alone has no line.
     const dots =
-      style === 'marked'
+      style === 'marked' || (points.length === 1 && style !== 'faint')
         ? `<path class="dot" style="--c:${color}" d="${points.map((p) => `M${at(p)}h0`).join('')}"/>`
         : '';
     return line + dots;

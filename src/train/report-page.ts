@@ -21,6 +21,7 @@ header p { margin: 4px 0 0; color: var(--soft); }
 .tiles dd { margin: 2px 0 0; font-size: 24px; font-weight: 600; line-height: 1.2; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .tiles small { display: block; font-size: 12.5px; font-weight: 400; color: var(--soft); margin-top: 3px; white-space: normal; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 460px), 1fr)); gap: 20px; align-items: start; }
+.pair > .chart { align-self: stretch; }
 .panel { padding: 16px 18px 18px; min-width: 0; }
 .panel > p { margin: 2px 0 14px; color: var(--soft); font-size: 13px; }
 .chart { margin: 0; padding: 16px 18px 12px; min-width: 0; }
@@ -88,7 +89,7 @@ th { font-weight: 500; color: var(--soft); }
 @media (max-width: 560px) { main { padding: 20px 12px 40px; } main, .pair, .stack { gap: 14px; } .plot { grid-template-rows: 230px 22px auto; grid-template-columns: 18px 42px minmax(0, 1fr); }
   .small .plot { grid-template-rows: 110px 22px auto; }
   .panel, .chart { padding: 14px 12px; } .trio { gap: 14px; } .tiles { grid-template-columns: 1fr 1fr; } .tiles dd { font-size: 20px; }
-  .epochs { font-size: 12.5px; } .epochs th, .epochs td { padding-right: 6px; } }
+  .epochs { font-size: 12px; } .epochs th, .epochs td { padding-right: 4px; } .epochs :last-child { padding-right: 0; } }
 @media print { body { background: none; } .panel, .chart, .tiles > div { break-inside: avoid; box-shadow: none; } }
 `;
 
