@@ -1,6 +1,7 @@
 // The tape: accumulation, second derivatives, noGrad, and refusals.
-import { grad, init, noGrad, ones, optim, randn, scope, tensor } from 'downhill';
+import { defaultDevice, grad, init, noGrad, ones, optim, randn, scope, tensor } from 'downhill';
 import { beforeAll, expect, test } from 'vitest';
+import type { CpuBackend } from '../src/backends/cpu/backend.ts';
 
 beforeAll(async () => {
   await init({ device: 'cpu' });
@@ -35,6 +36,18 @@ test('two leaves that get the same gradient own it apart', async () => {
   x.add(y).sum().backward();
   x.grad!.dispose();
   expect(await y.grad!.tolist()).toEqual([1, 1]);
+});
+
+test('parts of a tensor give it one gradient, not one each to be added up', async () => {
+  const backend = defaultDevice().backend as CpuBackend;
+  const x = randn([6, 4], { requiresGrad: true });
+  const loss = x.split(2).reduce((total, part, k) => total.add(part.mul(k).sum()), tensor(0));
+  const ran: string[] = [];
+  backend.observer = ({ name }, _, [out]) => out.shape.length === 2 && out.shape[0] === 6 && ran.push(name);
+  loss.backward();
+  backend.observer = null;
+  expect(ran).toEqual(['concat']);
+  expect(await x.grad!.tolist()).toEqual([0, 0, 1, 1, 2, 2].map((k) => [k, k, k, k]));
 });
 
 test('second and third derivatives', async () => {

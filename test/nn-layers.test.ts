@@ -60,6 +60,16 @@ const plain: [title: string, make: () => nn.Module, by: (x: Tensor) => Tensor][]
   ['AdaptiveMaxPool2d', () => new nn.AdaptiveMaxPool2d(2), (x) => ops.adaptiveMaxPool2d(x, 2)],
   ['GlobalAvgPool2d', () => new nn.GlobalAvgPool2d(), ops.globalAvgPool2d],
   ['GlobalMaxPool2d', () => new nn.GlobalMaxPool2d(), ops.globalMaxPool2d],
+  [
+    'GlobalAvgPool1d',
+    () => new nn.Sequential(new nn.Flatten(2), new nn.GlobalAvgPool1d()),
+    (x) => ops.globalAvgPool1d(x.flatten(2)),
+  ],
+  [
+    'GlobalMaxPool1d',
+    () => new nn.Sequential(new nn.Flatten(2), new nn.GlobalMaxPool1d()),
+    (x) => ops.globalMaxPool1d(x.flatten(2)),
+  ],
   ['LocalResponseNorm', () => new nn.LocalResponseNorm(3, { k: 2 }), (x) => ops.localResponseNorm(x, 3, { k: 2 })],
   ['Flatten', () => new nn.Flatten(), (x) => x.reshape([2, 120])],
   ['Flatten of some dims', () => new nn.Flatten(0, 1), (x) => x.reshape([8, 5, 6])],

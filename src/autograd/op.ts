@@ -41,17 +41,29 @@ export interface ViewOp<A = any> {
   vjp(grad: Tensor, call: Recorded<A>): Tensor;
 }
 
-const rows = new Map<string, Op | ViewOp>();
+/** A row that looks at several parts of its input, each an output: no kernel, no copy. */
+// biome-ignore lint/suspicious/noExplicitAny: the registry holds many types of attributes
+export interface PartsOp<A = any> {
+  readonly name: string;
+  /** The layouts of the outputs. */
+  parts(input: Layout, attrs: A): Layout[];
+  vjp: NonNullable<Vjp<A>>;
+}
+
+/** Any row. */
+export type Row = Op | ViewOp | PartsOp;
+
+const rows = new Map<string, Row>();
 
 /** Enters a row into the registry. */
-export function define<T extends Op | ViewOp>(row: T): T {
+export function define<T extends Row>(row: T): T {
   if (rows.has(row.name)) throw new Error(`an op named ${row.name} is defined already`);
   rows.set(row.name, row);
   return row;
 }
 
 /** All rows, in order of definition. */
-export const allOps = (): (Op | ViewOp)[] => [...rows.values()];
+export const allOps = (): Row[] => [...rows.values()];
 
 /** The row of a name, for the few ops that the tape itself needs. */
 export function opNamed(name: string): Op {

@@ -5,12 +5,12 @@ import { ShapeError } from '../tensor/errors.ts';
 import { currentScope, moveTo, scope } from '../tensor/scope.ts';
 import { checkRank, format, isPlain, sameShape } from '../tensor/shape.ts';
 import { nextVersion, Tensor } from '../tensor/tensor.ts';
-import { type Op, opNamed, type Recorded, type ViewOp } from './op.ts';
+import { type Op, opNamed, type PartsOp, type Recorded, type Row, type ViewOp } from './op.ts';
 
 /** One recorded call. Ids grow with time, so that descending ids are a reverse topological order. */
 interface Node extends Recorded<unknown> {
   id: number;
-  op: Op | ViewOp;
+  op: Row;
   /** Storage versions of inputs and outputs when they were recorded. */
   versions: number[];
 }
@@ -18,7 +18,7 @@ interface Node extends Recorded<unknown> {
 /** @internal What looks on while ops run, such as anomaly mode. */
 export interface Watcher {
   /** Around every call of an op or a view. */
-  op(op: Op | ViewOp, inputs: Tensor[], run: () => Tensor[]): Tensor[];
+  op(op: Row, inputs: Tensor[], run: () => Tensor[]): Tensor[];
   /** Around a backward pass (null), and within it around the gradient of each recorded call. */
   backward<T>(call: Recorded<unknown> | null, run: () => T): T;
 }
@@ -75,7 +75,7 @@ function commonDevice(op: string, inputs: Tensor[]): Device {
   return device;
 }
 
-function record(op: Op | ViewOp, inputs: Tensor[], outputs: Tensor[], attrs: unknown): void {
+function record(op: Row, inputs: Tensor[], outputs: Tensor[], attrs: unknown): void {
   if (!recording) return;
   const needs = inputs.map(wantsGrad);
   if (!needs.includes(true) || op.vjp === null) return;
@@ -141,6 +141,20 @@ export function applyView<A>(op: ViewOp<A>, input: Tensor, attrs: A): Tensor {
     return [out];
   };
   return (watcher ? watcher.op(op, [input], run) : run())[0];
+}
+
+/**
+ * Applies a row that looks at several parts of its input. They are recorded as one call, whose gradient is made at once of
+ * those of all parts: no padded one for each, to be added up.
+ */
+export function applyParts<A>(op: PartsOp<A>, input: Tensor, attrs: A): Tensor[] {
+  const layouts = op.parts(input.view(op.name), attrs);
+  const run = () => {
+    const outputs = layouts.map((layout) => input.alias(op.name, layout));
+    record(op, [input], outputs, attrs);
+    return outputs;
+  };
+  return watcher ? watcher.op(op, [input], run) : run();
 }
 
 export interface BackwardOptions {

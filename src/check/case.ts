@@ -12,6 +12,14 @@ export interface Tolerance {
   ulp?: number;
 }
 
+/** Other plans than those that an adapter gets by itself. */
+export interface Planned {
+  /** Those of adapters of this kind. */
+  plans?: 'software' | 'hardware';
+  /** Those with this configuration for every class of matrix products and convolutions, see src/ops/gemm-config.ts. */
+  configuration?: string;
+}
+
 export interface Case {
   /** The row that the case is about; the call must run it. */
   op: string;
@@ -27,6 +35,8 @@ export interface Case {
   tolerance?: Partial<Tolerance>;
   /** The call has no tensors as arguments: its input only brings the device. */
   inputless?: boolean;
+  /** Plans with which the case runs, too, so that all variants of a shader run on every adapter. */
+  also?: readonly Planned[];
   /** Millions of elements or of threads: it takes seconds on a software adapter. */
   large?: boolean;
   /** What the CPU runs instead: an easier way to the same values, where `run` is too much for it or it refuses the inputs. */

@@ -2,8 +2,14 @@
 import { type DispatchObserver, WebGpuBackend } from '../backends/webgpu/backend.ts';
 import type { GpuTraits } from '../tensor/backend.ts';
 import type { Device } from '../tensor/device.ts';
+import type { Planned } from './case.ts';
 import { folded } from './fold.ts';
 import type { ShaderReport } from './report.ts';
+
+function replan(traits: GpuTraits, { plans, configuration }: Planned): void {
+  if (configuration) traits.choice = () => configuration;
+  if (plans) traits.software = plans === 'software';
+}
 
 export class Coverage {
   /** Ops that ran; cleared by whoever wants to know it from then on. */
@@ -13,22 +19,29 @@ export class Coverage {
   /** What close() puts back. */
   private readonly before: Pick<WebGpuBackend, 'observer' | 'intercept'> & Pick<GpuTraits, 'software' | 'choice'>;
 
-  /**
-   * Until close(), `plans`: the kind of adapter that the device is to be planned for, `configuration`: what is chosen for
-   * every class of calls that has a choice, and `folds`: whether grids are folded.
-   */
-  constructor(
-    { backend }: Device,
-    { plans, configuration, folds }: { plans?: 'software' | 'hardware'; configuration?: string; folds?: boolean } = {},
-  ) {
+  /** Until close() the device has these plans; `folds`: whether grids are folded. */
+  constructor({ backend }: Device, { folds, ...planned }: Planned & { folds?: boolean } = {}) {
     this.backend = backend instanceof WebGpuBackend ? backend : null;
     const { observer = null, intercept = null, traits } = this.backend ?? {};
     this.before = { observer, intercept, software: traits?.software ?? true, choice: traits?.choice };
     if (!this.backend) return;
     this.backend.observer = this.see;
     if (folds) this.backend.intercept = (_, dispatch) => folded(dispatch);
-    if (configuration) this.backend.traits.choice = () => configuration;
-    if (plans) this.backend.traits.software = plans === 'software';
+    replan(this.backend.traits, planned);
+  }
+
+  /** Runs `work`, which must be synchronous, with other plans. */
+  with<T>(planned: Planned, work: () => T): T {
+    if (!this.backend) return work();
+    const { traits } = this.backend;
+    const { software, choice } = traits;
+    try {
+      replan(traits, planned);
+      return work();
+    } finally {
+      traits.software = software;
+      traits.choice = choice;
+    }
   }
 
   /** Whether the device can be watched; the CPU runs no shaders. */

@@ -4,7 +4,7 @@ import { cpuDevice } from '../backends/cpu/backend.ts';
 import type { Device } from '../tensor/device.ts';
 import { DeviceError } from '../tensor/errors.ts';
 import { format } from '../tensor/shape.ts';
-import type { Case } from './case.ts';
+import type { Case, Planned } from './case.ts';
 import { cases as allCases } from './cases/index.ts';
 import { Coverage } from './coverage.ts';
 import {
@@ -20,18 +20,12 @@ import {
 import type { KernelReport, OpReport } from './report.ts';
 import type { HostTensor } from './values.ts';
 
-export interface KernelCheckOptions {
+/** `plans` and `configuration` are for all cases, which then run with no others. Until the check ends the device has them for everybody. */
+export interface KernelCheckOptions extends Planned {
   /** Names of the ops to check. Default: all that are defined. */
   ops?: string[];
   /** The cases to run. Default: those of this project, which cover all its ops. */
   cases?: Case[];
-  /**
-   * Checks the plans that adapters of this kind get, instead of this adapter's own: so a machine without a GPU checks
-   * the kernels that GPUs run. Until the check ends, the device has these plans for everybody.
-   */
-  plans?: 'software' | 'hardware';
-  /** The configuration that every class of matrix products and convolutions gets, see src/ops/gemm-config.ts. Default: as chosen. */
-  configuration?: string;
   /** Folds grids of workgroups, so that small cases run what else only those with more than 65,535 workgroups would. */
   folds?: boolean;
   /** Whether the reference's own gradients are checked against differences, which no device changes. Default true. */
@@ -70,7 +64,7 @@ export async function kernelCheck(
       coverage.ops.clear();
       if (broken) fail(row, '', 'not run, since the device failed before');
       else if (mine.length === 0) fail(row, '', 'has no case');
-      else broken = await checkOp(row, mine, device, differences);
+      else broken = await checkOp(row, mine, device, { coverage, differences, also: !plans && !configuration });
       const runs =
         allOps().some((op) => op.name === name && 'plan' in op) && mine.some((item) => !refusalOf(item, device));
       if (row.passed && coverage.watching && runs && !coverage.ops.has(name)) fail(row, '', 'no case of it runs it');
@@ -116,7 +110,12 @@ function fail(row: OpReport, title: string, detail: string): void {
  * Runs all cases of an op. The device has its work before the CPU begins with the reference. Returns whether the device
  * is broken, as after a shader that it refused: from then on every reading rejects with the same error.
  */
-async function checkOp(row: OpReport, cases: Case[], device: Device, differences: boolean): Promise<boolean> {
+async function checkOp(
+  row: OpReport,
+  cases: Case[],
+  device: Device,
+  { coverage, differences, also }: { coverage: Coverage; differences: boolean; also: boolean },
+): Promise<boolean> {
   const cpu = cpuDevice();
   const underWay = cases.map((item) => {
     const refuses = refusalOf(item, device);
@@ -125,10 +124,18 @@ async function checkOp(row: OpReport, cases: Case[], device: Device, differences
     if (!row.shapes.includes(shapes)) row.shapes.push(shapes);
     row.cases++;
     if (refuses && !item.refuses) row.refused++;
-    const actual = refuses || item.faults ? null : attempt(() => evaluate(item, item.run, inputs, device));
-    return { item, inputs, refuses, actual };
+    const run = () => attempt(() => evaluate(item, item.run, inputs, device));
+    const actual = refuses || item.faults ? null : run();
+    const others = actual && also && coverage.watching ? (item.also ?? []) : [];
+    return {
+      item,
+      inputs,
+      refuses,
+      actual,
+      more: others.map((planned) => ({ planned, actual: coverage.with(planned, run) })),
+    };
   });
-  for (const { item, inputs, refuses, actual } of underWay) {
+  for (const { item, inputs, refuses, actual, more } of underWay) {
     try {
       if (!actual) {
         const fault = refuses ? refusalFault(item, device, refuses) : await dataFault(item, device);
@@ -138,6 +145,10 @@ async function checkOp(row: OpReport, cases: Case[], device: Device, differences
       const expected = await evaluate(item, item.reference ?? item.run, inputs, cpu);
       if (differences && (item.gradients ?? 'check') === 'check') checkDerivatives(row, item, inputs);
       compareCase(row, item, await actual, expected);
+      for (const { planned, actual } of more) {
+        const title = [item.title, ...Object.values(planned)].join(', ');
+        compareCase(row, { ...item, title }, await actual, expected);
+      }
     } catch (error) {
       fail(row, item.title, (error as Error).message);
       if (error instanceof DeviceError && (await readFault(device))) return true;

@@ -7,7 +7,9 @@ import {
   adaptiveMaxPool2d,
   avgPool1d,
   avgPool2d,
+  globalAvgPool1d,
   globalAvgPool2d,
+  globalMaxPool1d,
   globalMaxPool2d,
   maxPool1d,
   maxPool2d,
@@ -101,10 +103,24 @@ export class AdaptiveMaxPool1d extends adaptive<number | null>(adaptiveMaxPool1d
 /** Max pooling of [N, C, H, W] or [C, H, W] to images of `outputSize`. */
 export class AdaptiveMaxPool2d extends adaptive<OutputSize>(adaptiveMaxPool2d) {}
 
+/** The mean of each row of [N, C, L] or [C, L], as [..., C, 1]. */
+export class GlobalAvgPool1d extends Module {
+  override forward(x: Tensor): Tensor {
+    return globalAvgPool1d(x);
+  }
+}
+
 /** The mean of each plane of [N, C, H, W] or [C, H, W], as [..., C, 1, 1]. */
 export class GlobalAvgPool2d extends Module {
   override forward(x: Tensor): Tensor {
     return globalAvgPool2d(x);
+  }
+}
+
+/** The largest element of each row of [N, C, L] or [C, L], as [..., C, 1]. */
+export class GlobalMaxPool1d extends Module {
+  override forward(x: Tensor): Tensor {
+    return globalMaxPool1d(x);
   }
 }
 

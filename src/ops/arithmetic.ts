@@ -1,20 +1,29 @@
 // Arithmetic, one row each: sums, products, quotients, remainders, sizes and bounds.
 import { FLOATS } from '../tensor/dtype.ts';
 import { ShapeError } from '../tensor/errors.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import { Tensor } from '../tensor/tensor.ts';
 import { cast } from './cast.ts';
 import { ge, gt, le, logicalAnd, logicalOr, lt, where } from './comparison.ts';
 import { binary, elementwise, flat, NUMBERS, type Operand, unary } from './define.ts';
 import { remainder as reference } from './reference-math.ts';
 import { round } from './rounding.ts';
 
-/** x + y, broadcast. Floats, or int32 with wraparound. */
+/**
+ * x + y, broadcast. Floats, or int32 with wraparound. Throws a ShapeError for bool, for two dtypes, and for shapes that
+ * do not broadcast.
+ */
 export const add = binary({ name: 'add', cpu: (x, y) => x + y, wgsl: 'x + y', vjp: [({ g }) => g, ({ g }) => g] });
 
-/** x - y, broadcast. Floats, or int32 with wraparound. */
+/**
+ * x - y, broadcast. Floats, or int32 with wraparound. Throws a ShapeError for bool, for two dtypes, and for shapes that
+ * do not broadcast.
+ */
 export const sub = binary({ name: 'sub', cpu: (x, y) => x - y, wgsl: 'x - y', vjp: [({ g }) => g, ({ g }) => neg(g)] });
 
-/** x * y, broadcast. Floats, or int32 with wraparound. */
+/**
+ * x * y, broadcast. Floats, or int32 with wraparound. Throws a ShapeError for bool, for two dtypes, and for shapes that
+ * do not broadcast.
+ */
 export const mul = binary({
   name: 'mul',
   cpu: (x, y) => x * y,
@@ -23,11 +32,7 @@ export const mul = binary({
   vjp: [({ g, y }) => mul(g, y), ({ g, x }) => mul(g, x)],
 });
 
-/**
- * x / y, broadcast. Floats only: for int32, of which PyTorch gives the quotient as floats, cast both to float32 first,
- * which rounds beyond 2^24.
- */
-export const div = binary({
+const quotient = binary({
   name: 'div',
   cpu: (x, y) => x / y,
   wgsl: 'x / y',
@@ -36,8 +41,20 @@ export const div = binary({
 });
 
 /**
- * x - y * floor(x / y), broadcast: the remainder with the sign of y. Floats, exact for every quotient: NaN where y is 0 or
- * x infinite; x or y where y is infinite. int32: 0 where y is 0.
+ * x / y, broadcast: infinite or NaN where y is 0. Floats; of int32 the true quotient, as float32, to which both are
+ * cast first, which rounds beyond 2^24. Throws a ShapeError for bool, for two dtypes, and for shapes that do not
+ * broadcast.
+ */
+export function div(x: Operand, y: Operand): Tensor {
+  const isWhole = (v: Operand) => typeof v === 'number' || (v instanceof Tensor && v.dtype === 'int32');
+  const real = (v: Operand) => (v instanceof Tensor ? cast(v, 'float32') : v);
+  return isWhole(x) && isWhole(y) ? quotient(real(x), real(y)) : quotient(x, y);
+}
+
+/**
+ * x - y * floor(x / y), broadcast: the remainder with the sign of y. Floats, exact for every quotient: NaN where y is 0
+ * or x infinite; x or y where y is infinite. int32: 0 where y is 0. Throws a ShapeError for bool, for two dtypes, and
+ * for shapes that do not broadcast.
  */
 export const remainder = binary({
   name: 'remainder',
@@ -52,7 +69,10 @@ export const remainder = binary({
 /** Which of two numbers is larger. */
 const order = (x: number, y: number) => Number(x > y) - Number(x < y);
 
-/** The larger of x and y, broadcast; NaN if either is. Floats or int32. The gradient is shared evenly in a tie. */
+/**
+ * The larger of x and y, broadcast; NaN if either is. Floats or int32. The gradient is shared evenly in a tie. Throws a
+ * ShapeError for bool, for two dtypes, and for shapes that do not broadcast.
+ */
 export const maximum = binary({
   name: 'maximum',
   cpu: Math.max,
@@ -61,7 +81,10 @@ export const maximum = binary({
   vjp: [({ g, x, y }) => mul(g, share(x, y, g)), ({ g, x, y }) => mul(g, share(y, x, g))],
 });
 
-/** The smaller of x and y, broadcast; NaN if either is. Floats or int32. The gradient is shared evenly in a tie. */
+/**
+ * The smaller of x and y, broadcast; NaN if either is. Floats or int32. The gradient is shared evenly in a tie. Throws
+ * a ShapeError for bool, for two dtypes, and for shapes that do not broadcast.
+ */
 export const minimum = binary({
   name: 'minimum',
   cpu: Math.min,
@@ -107,10 +130,10 @@ export function clamp(x: Tensor, min?: Operand | null, max?: Operand | null): Te
   return clampCall([x, min ?? low, max ?? high]);
 }
 
-/** -x. Floats or int32, where -2^31 is its own. */
+/** -x. Floats or int32, where -2^31 is its own. In the shape of x. Throws a ShapeError for bool. */
 export const neg = unary({ name: 'neg', cpu: (x) => -x, wgsl: '-x', dtypes: [NUMBERS], vjp: [({ g }) => neg(g)] });
 
-/** |x|, with gradient 0 at 0. Floats or int32, where -2^31 stays. */
+/** |x|, with gradient 0 at 0. Floats or int32, where -2^31 stays. In the shape of x. Throws a ShapeError for bool. */
 export const abs = unary({
   name: 'abs',
   cpu: Math.abs,
@@ -120,7 +143,7 @@ export const abs = unary({
   vjp: [({ g, x }) => mul(g, sign(x as Tensor))],
 });
 
-/** -1, 0 or 1; 0 for NaN. Floats or int32. The gradient is 0. */
+/** -1, 0 or 1; 0 for NaN. Floats or int32. The gradient is 0. In the shape of x. Throws a ShapeError for bool. */
 export const sign = unary({
   name: 'sign',
   cpu: (x) => Number(x > 0) - Number(x < 0),
@@ -130,7 +153,7 @@ export const sign = unary({
   vjp: [flat],
 });
 
-/** x * x. Floats, or int32 with wraparound. */
+/** x * x. Floats, or int32 with wraparound. In the shape of x. Throws a ShapeError for bool. */
 export const square = unary({
   name: 'square',
   cpu: (x) => x * x,
@@ -140,7 +163,7 @@ export const square = unary({
   vjp: [({ g, x }) => mul(g, mul(x, 2))],
 });
 
-/** 1 / x: infinite at 0. */
+/** 1 / x: infinite at 0. In the shape of x. Throws a ShapeError for int32 and bool. */
 export const reciprocal = unary({
   name: 'reciprocal',
   cpu: (x) => 1 / x,

@@ -107,29 +107,45 @@ function adapt(op: string, x: Tensor, dims: Dims, outputSize: OutputSize): Tenso
 }
 
 /**
- * The mean of each window of x [N, C, H, W] or [C, H, W]. Padding counts as zeros; with `countIncludePad` false it does not
- * count, with `divisorOverride` the sum of the window is divided by that.
+ * The mean of each window of x [N, C, H, W] or [C, H, W]. Padding counts as zeros; with `countIncludePad` false it does
+ * not count, with `divisorOverride` the sum of the window is divided by that. With padding p, stride s and kernel k it
+ * is [..., outH, outW], outH = floor((H + 2 p - k) / s) + 1, with `ceilMode` rounded up, less a last window that would
+ * begin in the padding. Throws a ShapeError for other ranks and dtypes than float32, for planes without elements, for
+ * padding above half the kernel, for windows that do not fit, and for divisor 0.
  */
 export const avgPool2d = (x: Tensor, kernelSize: number | Pair, options: AveragePoolOptions = {}): Tensor =>
   slide('avgPool2d', x, 2, kernelSize, options);
 
-/** avgPool2d of rows x [N, C, L] or [C, L]. */
+/** avgPool2d of rows x [N, C, L] or [C, L]. As there a ShapeError is thrown. */
 export const avgPool1d = (x: Tensor, kernelSize: number, options: AveragePoolOptions<number> = {}): Tensor =>
   slide('avgPool1d', x, 1, kernelSize, options);
 
 /**
- * Average pooling of x [N, C, H, W] or [C, H, W] to an image of `outputSize`, where null keeps a size: window i goes from
- * floor(i H / outH) to ceil((i + 1) H / outH), and so in width.
+ * Average pooling of x [N, C, H, W] or [C, H, W] to an image of `outputSize`, where null keeps a size: window i goes
+ * from floor(i H / outH) to ceil((i + 1) H / outH), and so in width. Throws a ShapeError for other ranks and dtypes
+ * than float32, for planes without elements, and for sizes that are not whole numbers of at least 0.
  */
 export const adaptiveAvgPool2d = (x: Tensor, outputSize: OutputSize): Tensor =>
   adapt('adaptiveAvgPool2d', x, 2, outputSize);
 
-/** adaptiveAvgPool2d of rows x [N, C, L] or [C, L]. */
+/** adaptiveAvgPool2d of rows x [N, C, L] or [C, L]. As there a ShapeError is thrown. */
 export const adaptiveAvgPool1d = (x: Tensor, outputSize: number | null): Tensor =>
   adapt('adaptiveAvgPool1d', x, 1, outputSize);
 
-/** The mean of each plane of x [N, C, H, W] or [C, H, W], as [..., C, 1, 1]. The reduction `mean`. */
+/**
+ * The mean of each plane of x [N, C, H, W] or [C, H, W], as [..., C, 1, 1]. The reduction `mean`. Throws a ShapeError
+ * for other ranks and dtypes than float32, and for planes without elements.
+ */
 export function globalAvgPool2d(x: Tensor): Tensor {
   checkImages('globalAvgPool2d', x, 2);
   return mean(x, [-2, -1], true);
+}
+
+/**
+ * The mean of each row of x [N, C, L] or [C, L], as [..., C, 1]. The reduction `mean`. Throws a ShapeError for other
+ * ranks and dtypes than float32, and for planes without elements.
+ */
+export function globalAvgPool1d(x: Tensor): Tensor {
+  checkImages('globalAvgPool1d', x, 1);
+  return mean(x, -1, true);
 }

@@ -29,7 +29,10 @@ const expandOp: ViewOp<{ shape: Shape }> = define({
   vjp: (g, { inputs }) => sumTo(g, inputs[0].shape),
 });
 
-/** x repeated along its dims of size 1, and along new leading dims, without a copy; -1 keeps a size. */
+/**
+ * x repeated along its dims of size 1, and along new leading dims, without a copy; -1 keeps a size. Throws a ShapeError
+ * for a shape to which x does not broadcast.
+ */
 export function expand(x: Tensor, shape: Shape): Tensor {
   const lead = shape.length - x.rank;
   return applyView(expandOp, x, { shape: shape.map((n, i) => (n === -1 && i >= lead ? x.shape[i - lead] : n)) });
@@ -64,7 +67,8 @@ const sumOp = reductionRow(addition, ([g], { inputs: [x], attrs }) => [expandBac
 
 /**
  * Sum over `dims` (default: all); int32 for int32 and bool. Pairwise on the CPU, blocked and tree-shaped on the GPU, in
- * float32 for float16, too.
+ * float32 for float16, too. The dims go, or with `keepdim` stay with size 1. Throws a ShapeError for dims that x lacks
+ * or that come twice.
  */
 export function sum(x: Tensor, dims?: number | readonly number[], keepdim = false): Tensor {
   return apply(sumOp, [x], { dims: normalizeDims('sum', dims, x.rank), keepdim })[0];

@@ -229,7 +229,10 @@ function convolve(call: Call, x: Tensor, weight: Tensor, bias?: Tensor | null, o
 export const conv2d = (x: Tensor, weight: Tensor, bias?: Tensor | null, options?: ConvOptions): Tensor =>
   convolve({ op: 'conv2d', dims: 2, transposed: false }, x, weight, bias, options);
 
-/** 1-D convolution, as conv2d: x [N, C, L] or [C, L], weight [O, C / groups, K], bias [O]; out [N, O, outL] or [O, outL]. */
+/**
+ * 1-D convolution, as conv2d: x [N, C, L] or [C, L], weight [O, C / groups, K], bias [O]; out [N, O, outL] or [O,
+ * outL]. Throws a ShapeError for what does not fit.
+ */
 export const conv1d = (x: Tensor, weight: Tensor, bias?: Tensor | null, options?: Conv1dOptions): Tensor =>
   convolve({ op: 'conv1d', dims: 1, transposed: false }, x, weight, bias, options);
 
@@ -241,6 +244,9 @@ export const conv1d = (x: Tensor, weight: Tensor, bias?: Tensor | null, options?
 export const convTranspose2d = (x: Tensor, weight: Tensor, bias?: Tensor | null, options?: ConvTransposeOptions) =>
   convolve({ op: 'convTranspose2d', dims: 2, transposed: true }, x, weight, bias, options);
 
-/** Transposed 1-D convolution, as convTranspose2d: x [N, C, L] or [C, L], weight [C, O / groups, K]; out [N, O, outL] or [O, outL]. */
+/**
+ * Transposed 1-D convolution, as convTranspose2d: x [N, C, L] or [C, L], weight [C, O / groups, K]; out [N, O, outL] or
+ * [O, outL]. Throws a ShapeError for what does not fit.
+ */
 export const convTranspose1d = (x: Tensor, weight: Tensor, bias?: Tensor | null, options?: ConvTranspose1dOptions) =>
   convolve({ op: 'convTranspose1d', dims: 1, transposed: true }, x, weight, bias, options);

@@ -144,17 +144,32 @@ export interface CrossEntropyOptions extends NllOptions {
   labelSmoothing?: number;
 }
 
+/** Rows of more classes are left to logSoftmax, and so to the reductions, which spread them over many workgroups. */
+const LONG = 2 ** 16;
+
+/** The loss of each row by the fused kernel, and whether it counts. */
+function fusedLosses({ scores, labels }: Rows, attrs: CrossEntropyAttrs): [Tensor, Tensor] {
+  const [losses, , , counted] = apply(rowsOp, [scores, labels], attrs);
+  return [losses, counted.detach()];
+}
+
+/** The same by the logarithms of all probabilities. */
+function pickedLosses({ labels }: Rows, logs: Tensor, ignore: number): [Tensor, Tensor] {
+  const [picked, counted] = pickClass(logs, labels, { op: NAME, ignore });
+  return [neg(picked), counted];
+}
+
 /** The loss of each row, and its weight in the mean. */
 function lossesOf(rows: Rows, weight: Tensor | undefined, ignore: number, smoothing: number): [Tensor, Tensor] {
-  const { scores, labels } = rows;
-  const even = smoothing / scores.shape[1];
-  const attrs = weight ? { own: 1, even: 0, ignore } : { own: 1 - smoothing, even, ignore };
-  const [losses, , , counted] = apply(rowsOp, [scores, labels], attrs);
-  if (!weight) return [losses, counted.detach()];
-  const weights = labelWeights(weight, rows, { op: NAME, ignore });
-  const own = mul(losses, weights);
+  const { scores } = rows;
+  const [even, isLong] = [smoothing / scores.shape[1], scores.shape[1] > LONG];
+  if (!isLong && !weight) return fusedLosses(rows, { own: 1 - smoothing, even, ignore });
+  const logs = isLong || smoothing > 0 ? logSoftmax(scores, 1) : null;
+  const [losses, counted] = isLong ? pickedLosses(rows, logs!, ignore) : fusedLosses(rows, { own: 1, even: 0, ignore });
+  const weights = weight ? labelWeights(weight, rows, { op: NAME, ignore }) : counted;
+  const own = weight ? mul(losses, weights) : losses;
   if (smoothing === 0) return [own, weights];
-  const others = neg(sum(mul(logSoftmax(scores, 1), reshape(weight, [-1, 1])), 1, true));
+  const others = neg(sum(weight ? mul(logs!, reshape(weight, [-1, 1])) : logs!, 1, true));
   const spread = where(cast(counted, 'bool'), mul(others, even), 0);
   return [add(mul(own, 1 - smoothing), spread), weights];
 }

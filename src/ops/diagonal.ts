@@ -63,7 +63,10 @@ function checkOffset(op: string, offset: number): void {
   if (!Number.isInteger(offset)) throw new ShapeError(`${op}: expected a whole number of diagonals, got ${offset}`);
 }
 
-/** The elements x[..., i, i + offset] of dims `dim1` and `dim2`, as the last dim of the result. Always a view. */
+/**
+ * The elements x[..., i, i + offset] of dims `dim1` and `dim2`, as the last dim of the result. Always a view. Throws a
+ * ShapeError for dims that x lacks, for one dim twice, and for an offset that is no whole number.
+ */
 export function diagonal(x: Tensor, offset = 0, dim1 = 0, dim2 = 1): Tensor {
   checkOffset('diagonal', offset);
   const [rows, columns] = [dim1, dim2].map((dim) => normalizeDim('diagonal', dim, x.rank));
@@ -72,7 +75,10 @@ export function diagonal(x: Tensor, offset = 0, dim1 = 0, dim2 = 1): Tensor {
   return applyView(diagonalOp, x, { rows, columns, offset });
 }
 
-/** A vector as a diagonal of a square matrix that is 0 elsewhere; of a matrix, its diagonal. */
+/**
+ * A vector as a diagonal of a square matrix that is 0 elsewhere; of a matrix, its diagonal. Throws a ShapeError for
+ * other ranks than 1 and 2, and for an offset that is no whole number.
+ */
 export function diag(x: Tensor, offset = 0): Tensor {
   if (x.rank !== 1 && x.rank !== 2) throw new ShapeError(`diag: expected a vector or a matrix, got ${format(x.shape)}`);
   checkOffset('diag', offset);
@@ -121,8 +127,15 @@ function band(op: string, x: Tensor, diagonal: number, upper: boolean): Tensor {
   return apply(bandOp, [x], upper ? { low: edge, high: columns } : { low: -rows, high: edge })[0];
 }
 
-/** The lower triangles of matrices: 0 to the right of the given diagonal, which lies right of the main one if above 0. */
+/**
+ * The lower triangles of matrices: 0 to the right of the given diagonal, which lies right of the main one if above 0.
+ * In the shape of x, [..., rows, columns]. Throws a ShapeError below rank 2, and for a diagonal that is no whole
+ * number.
+ */
 export const tril = (x: Tensor, diagonal = 0): Tensor => band('tril', x, diagonal, false);
 
-/** The upper triangles of matrices: 0 to the left of the given diagonal, which lies right of the main one if above 0. */
+/**
+ * The upper triangles of matrices: 0 to the left of the given diagonal, which lies right of the main one if above 0. In
+ * the shape of x, [..., rows, columns]. Throws a ShapeError below rank 2, and for a diagonal that is no whole number.
+ */
 export const triu = (x: Tensor, diagonal = 0): Tensor => band('triu', x, diagonal, true);

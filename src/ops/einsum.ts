@@ -15,9 +15,10 @@ interface Labelled {
 
 /**
  * out[output labels] = sum over all other labels of the product of the operands, as in PyTorch and NumPy:
- * `einsum('bij,bjk->bik', a, b)`. Labels are letters; one that stands twice in an operand takes its diagonal; `...` stands
- * for dims that broadcast; without `->` the output has the labels that stand once, in order of the alphabet. Dims of
- * size 1 broadcast against others of the same label.
+ * `einsum('bij,bjk->bik', a, b)`. Labels are letters; one that stands twice in an operand takes its diagonal; `...`
+ * stands for dims that broadcast; without `->` the output has the labels that stand once, in order of the alphabet.
+ * Dims of size 1 broadcast against others of the same label. Throws a ShapeError for an equation that does not parse or
+ * does not fit the operands, and for a label of two sizes.
  */
 export function einsum(equation: string, ...operands: Tensor[]): Tensor {
   if (typeof equation !== 'string')
@@ -155,7 +156,10 @@ function contract(a: Labelled, b: Labelled, later: Set<string>): Labelled {
   return { x: reshape(product, labels.map(sizeOf)), labels };
 }
 
-/** The product of each element of one vector with each of the other: x [M], y [N], out [M, N]. */
+/**
+ * The product of each element of one vector with each of the other: x [M], y [N], out [M, N]. Throws a ShapeError for
+ * other ranks, and for other dtypes than float32.
+ */
 export function outer(x: Tensor, y: Tensor): Tensor {
   if (x.rank !== 1 || y.rank !== 1) {
     throw new ShapeError(`outer: expected two vectors, got ${format(x.shape)} and ${format(y.shape)}`);

@@ -7,10 +7,13 @@ import { eq, ge, gt, logicalAnd, logicalOr, ne, where } from './comparison.ts';
 import { binary, type Operand, unary } from './define.ts';
 import { power, powerInt } from './reference-math.ts';
 
-/** e^x: 0 for -Infinity, infinite above 88.7. */
+/** e^x: 0 for -Infinity, infinite above 88.7. In the shape of x. Throws a ShapeError for int32 and bool. */
 export const exp = unary({ name: 'exp', cpu: Math.exp, wgsl: 'preciseExp(x)', vjp: [({ g, out }) => mul(g, out)] });
 
-/** e^x - 1, without the cancellation near 0: -1 for -Infinity. */
+/**
+ * e^x - 1, without the cancellation near 0: -1 for -Infinity. In the shape of x. Throws a ShapeError for int32 and
+ * bool.
+ */
 export const expm1 = unary({
   name: 'expm1',
   cpu: Math.expm1,
@@ -18,10 +21,13 @@ export const expm1 = unary({
   vjp: [({ g, x }) => mul(g, exp(x as Tensor))],
 });
 
-/** Natural logarithm; -Infinity for 0 and NaN below. */
+/** Natural logarithm; -Infinity for 0 and NaN below. In the shape of x. Throws a ShapeError for int32 and bool. */
 export const log = unary({ name: 'log', cpu: Math.log, wgsl: 'preciseLog(x)', vjp: [({ g, x }) => div(g, x)] });
 
-/** log(1 + x), without the cancellation near 0; -Infinity for -1 and NaN below. */
+/**
+ * log(1 + x), without the cancellation near 0; -Infinity for -1 and NaN below. In the shape of x. Throws a ShapeError
+ * for int32 and bool.
+ */
 export const log1p = unary({
   name: 'log1p',
   cpu: Math.log1p,
@@ -29,7 +35,9 @@ export const log1p = unary({
   vjp: [({ g, x }) => div(g, add(x, 1))],
 });
 
-/** Square root; NaN below 0. The gradient at 0 is infinite. */
+/**
+ * Square root; NaN below 0. The gradient at 0 is infinite. In the shape of x. Throws a ShapeError for int32 and bool.
+ */
 export const sqrt = unary({
   name: 'sqrt',
   cpu: Math.sqrt,
@@ -37,7 +45,7 @@ export const sqrt = unary({
   vjp: [({ g, out }) => div(g, mul(out, 2))],
 });
 
-/** 1 / sqrt(x): infinite at 0, NaN below. */
+/** 1 / sqrt(x): infinite at 0, NaN below. In the shape of x. Throws a ShapeError for int32 and bool. */
 export const rsqrt = unary({
   name: 'rsqrt',
   cpu: (x) => 1 / Math.sqrt(x),

@@ -113,21 +113,32 @@ function extreme(
   return apply(op, [x], { dims: gone, keepdim });
 }
 
-/** Largest element over `dims` (default: all); NaN if there is one. The gradient is shared evenly among ties. */
+/**
+ * Largest element over `dims` (default: all); NaN if there is one. The gradient is shared evenly among ties. The dims
+ * go, or with `keepdim` stay with size 1. Throws a ShapeError for dims that x lacks or that come twice, and where there
+ * are no elements.
+ */
 export function amax(x: Tensor, dims?: number | readonly number[], keepdim = false): Tensor {
   return extreme('amax', amaxOp, x, dims, keepdim)[0];
 }
 
-/** Smallest element over `dims` (default: all); NaN if there is one. The gradient is shared evenly among ties. */
+/**
+ * Smallest element over `dims` (default: all); NaN if there is one. The gradient is shared evenly among ties. The dims
+ * go, or with `keepdim` stay with size 1. Throws a ShapeError for dims that x lacks or that come twice, and where there
+ * are no elements.
+ */
 export function amin(x: Tensor, dims?: number | readonly number[], keepdim = false): Tensor {
   return extreme('amin', aminOp, x, dims, keepdim)[0];
 }
 
-/** Largest element of all, with its gradient shared evenly among ties. */
+/**
+ * Largest element of all, with its gradient shared evenly among ties. Throws a ShapeError where there are no elements.
+ */
 export function max(x: Tensor): Tensor;
 /**
- * Largest elements along `dim`, and where they are, as int32. NaN counts as largest; of equals it is the first, to which
- * the gradient goes, too.
+ * Largest elements along `dim`, and where they are, as int32. NaN counts as largest; of equals it is the first, to
+ * which the gradient goes, too. The dim goes, or with `keepdim` stays with size 1. Throws a ShapeError where there are
+ * no elements, and for a dim that x lacks.
  */
 export function max(x: Tensor, dim: number, keepdim?: boolean): [values: Tensor, indices: Tensor];
 export function max(x: Tensor, dim?: number, keepdim = false): Tensor | [Tensor, Tensor] {
@@ -135,11 +146,14 @@ export function max(x: Tensor, dim?: number, keepdim = false): Tensor | [Tensor,
   return extreme('max', maxOp, x, normalizeDim('max', dim, x.rank), keepdim) as [Tensor, Tensor];
 }
 
-/** Smallest element of all, with its gradient shared evenly among ties. */
+/**
+ * Smallest element of all, with its gradient shared evenly among ties. Throws a ShapeError where there are no elements.
+ */
 export function min(x: Tensor): Tensor;
 /**
- * Smallest elements along `dim`, and where they are, as int32. NaN counts as smallest; of equals it is the first, to which
- * the gradient goes, too.
+ * Smallest elements along `dim`, and where they are, as int32. NaN counts as smallest; of equals it is the first, to
+ * which the gradient goes, too. The dim goes, or with `keepdim` stays with size 1. Throws a ShapeError where there are
+ * no elements, and for a dim that x lacks.
  */
 export function min(x: Tensor, dim: number, keepdim?: boolean): [values: Tensor, indices: Tensor];
 export function min(x: Tensor, dim?: number, keepdim = false): Tensor | [Tensor, Tensor] {
@@ -149,15 +163,17 @@ export function min(x: Tensor, dim?: number, keepdim = false): Tensor | [Tensor,
 
 /**
  * Where the largest element along `dim` is, as int32; without `dim`, in the flattened tensor. NaN counts as largest; of
- * equals it is the first.
+ * equals it is the first. The dims go, or with `keepdim` stay with size 1. Throws a ShapeError for a dim that x lacks,
+ * and where there are no elements.
  */
 export function argmax(x: Tensor, dim?: number, keepdim = false): Tensor {
   return extreme('argmax', argmaxOp, x, dim === undefined ? dim : normalizeDim('argmax', dim, x.rank), keepdim)[0];
 }
 
 /**
- * Where the smallest element along `dim` is, as int32; without `dim`, in the flattened tensor. NaN counts as smallest; of
- * equals it is the first.
+ * Where the smallest element along `dim` is, as int32; without `dim`, in the flattened tensor. NaN counts as smallest;
+ * of equals it is the first. The dims go, or with `keepdim` stay with size 1. Throws a ShapeError for a dim that x
+ * lacks, and where there are no elements.
  */
 export function argmin(x: Tensor, dim?: number, keepdim = false): Tensor {
   return extreme('argmin', argminOp, x, dim === undefined ? dim : normalizeDim('argmin', dim, x.rank), keepdim)[0];

@@ -26,6 +26,9 @@ export const TILES: Readonly<Record<string, TileConfig>> = {
 /** What a problem may get instead of a tile: a kernel without workgroup memory, of its own. */
 export const DIRECT = 'direct';
 
+/** All that a problem may get, by name. */
+export const CONFIGURATIONS: readonly string[] = [DIRECT, ...Object.keys(TILES)];
+
 /** What a choice of configuration goes by: which product it is, and how large. */
 export interface GemmSize {
   M: number;

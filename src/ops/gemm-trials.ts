@@ -5,10 +5,10 @@ import { contiguousLayout, type Shape } from '../tensor/shape.ts';
 import { trials } from '../tensor/tuning.ts';
 import type { ConvAttrs } from './conv-attrs.ts';
 import './conv.ts';
-import { DIRECT, TILES } from './gemm-config.ts';
+import { CONFIGURATIONS } from './gemm-config.ts';
 import './matmul.ts';
 
-const candidates = [DIRECT, ...Object.keys(TILES)];
+const candidates = [...CONFIGURATIONS];
 
 const rows = (shape: Shape): TypedLayout => ({ ...contiguousLayout(shape), dtype: 'float32' });
 const columns = ([m, n]: Shape): TypedLayout => ({ ...rows([m, n]), strides: [1, m] });

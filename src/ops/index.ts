@@ -21,7 +21,14 @@ export {
   tanh,
 } from './activation.ts';
 export { type AttentionOptions, scaledDotProductAttention } from './attention.ts';
-export { adaptiveAvgPool1d, adaptiveAvgPool2d, avgPool1d, avgPool2d, globalAvgPool2d } from './average-pool.ts';
+export {
+  adaptiveAvgPool1d,
+  adaptiveAvgPool2d,
+  avgPool1d,
+  avgPool2d,
+  globalAvgPool1d,
+  globalAvgPool2d,
+} from './average-pool.ts';
 export { expand, sum } from './broadcast.ts';
 export { conv1d, conv2d, convTranspose1d, convTranspose2d } from './conv.ts';
 export { type CrossEntropyOptions, crossEntropy, type NllOptions, nllLoss } from './cross-entropy.ts';
@@ -80,7 +87,14 @@ export { amax, amin, argmax, argmin, max, min } from './extrema.ts';
 export { embedding, gather, indexSelect, maskedFill, oneHot, scatterAdd, takeAlongDim } from './indexing.ts';
 export { hingeEmbeddingLoss, hingeLoss, type MultiMarginOptions, multiMarginLoss, svmLoss } from './margin.ts';
 export { linear, matmul } from './matmul.ts';
-export { adaptiveMaxPool1d, adaptiveMaxPool2d, globalMaxPool2d, maxPool1d, maxPool2d } from './max-pool.ts';
+export {
+  adaptiveMaxPool1d,
+  adaptiveMaxPool2d,
+  globalMaxPool1d,
+  globalMaxPool2d,
+  maxPool1d,
+  maxPool2d,
+} from './max-pool.ts';
 export { maxout } from './maxout.ts';
 export { flatten, permute, reshape, squeeze, transpose, unsqueeze } from './movement.ts';
 export { batchNorm } from './norm.ts';
@@ -101,7 +115,8 @@ export { huberLoss, l1Loss, mseLoss, smoothL1Loss } from './regression.ts';
 export { localResponseNorm, type ResponseNormOptions } from './response-norm.ts';
 export { bernoulli, type MultinomialOptions, multinomial } from './sampling.ts';
 export { cumprod, cumsum } from './scan.ts';
-export { chunk, narrow, select, slice, split, unbind } from './slice.ts';
+export { narrow, select, slice } from './slice.ts';
 export { logSoftmax, softmax } from './softmax.ts';
 export { argsort, sort, topk } from './sort.ts';
+export { chunk, split, unbind } from './split.ts';
 export { logsumexp, norm, std, variance as var } from './statistics.ts';

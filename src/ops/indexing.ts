@@ -134,17 +134,19 @@ const scatterOp: Op<ScatterAttrs> = define({
 });
 
 /**
- * out[.., i, ..] = x[.., index[.., i, ..], ..] along `dim`: for each index the element of x that it points to, in the shape of
- * `index` (int32), which has the rank of x and is no larger than x in the other dims. x is float32, int32 or bool. An index
- * that is negative or too large is an IndexError, on WebGPU at the next read.
+ * out[.., i, ..] = x[.., index[.., i, ..], ..] along `dim`: for each index the element of x that it points to, in the
+ * shape of `index` (int32), which has the rank of x and is no larger than x in the other dims. x is float32, int32 or
+ * bool. An index that is negative or too large is an IndexError, on WebGPU at the next read. Throws a ShapeError for a
+ * dim that x lacks, and for indices of another dtype, rank or size.
  */
 export const gather = (x: Tensor, dim: number, index: Tensor): Tensor =>
   apply(gatherOp, [x, index], { op: 'gather', dim: normalizeDim('gather', dim, x.rank) })[0];
 
 /**
- * x with source[.., i, ..] added at [.., index[.., i, ..], ..] along `dim`, for all of `source`, which has the shape of `index`
- * (int32); that has the rank of x and is no larger than x in the other dims. float32 or int32. Sums are made in blocks, in an
- * order that only the indices determine. An index out of range is an IndexError, on WebGPU at the next read.
+ * x with source[.., i, ..] added at [.., index[.., i, ..], ..] along `dim`, for all of `source`, which has the shape of
+ * `index` (int32); that has the rank of x and is no larger than x in the other dims. float32 or int32. Sums are made in
+ * blocks, in an order that only the indices determine. An index out of range is an IndexError, on WebGPU at the next
+ * read. Throws a ShapeError for a dim that x lacks, and for indices or a source of another dtype, rank or size.
  */
 export function scatterAdd(x: Tensor, dim: number, index: Tensor, source: Tensor): Tensor {
   const attrs = { op: 'scatterAdd', dim: normalizeDim('scatterAdd', dim, x.rank), shape: x.shape };
@@ -159,7 +161,11 @@ export function scatterAdd(x: Tensor, dim: number, index: Tensor, source: Tensor
   return add(x, apply(scatterOp, [source, index], attrs)[0]);
 }
 
-/** The slices x[.., index[i], ..] of `dim`, one behind the other, for `index` [n] (int32). */
+/**
+ * The slices x[.., index[i], ..] of `dim`, one behind the other, for `index` [n] (int32). Throws a ShapeError for a dim
+ * that x lacks, and for indices of another rank or dtype; one out of range is an IndexError, on WebGPU at the next
+ * read.
+ */
 export function indexSelect(x: Tensor, dim: number, index: Tensor): Tensor {
   const at = normalizeDim('indexSelect', dim, x.rank);
   if (index.rank !== 1) throw new ShapeError(`indexSelect: expected indices [n], got ${format(index.shape)}`);
@@ -178,7 +184,11 @@ export interface EmbeddingOptions {
   paddingIdx?: number;
 }
 
-/** weight[index] for each of `indices` (int32, any shape): [...indices, D] from weight [V, D]. */
+/**
+ * weight[index] for each of `indices` (int32, any shape): [...indices, D] from weight [V, D]. Throws a ShapeError for
+ * other shapes, dtypes, and a paddingIdx that is no row; an index out of range is an IndexError, on WebGPU at the next
+ * read.
+ */
 export function embedding(indices: Tensor, weight: Tensor, { paddingIdx }: EmbeddingOptions = {}): Tensor {
   checkIndices('embedding', indices.dtype);
   if (weight.rank !== 2) throw new ShapeError(`embedding: expected weight [V, D], got ${format(weight.shape)}`);
@@ -192,7 +202,10 @@ export function embedding(indices: Tensor, weight: Tensor, { paddingIdx }: Embed
   return reshape(select('embedding', weight, 0, reshape(indices, [-1]), padding), shape);
 }
 
-/** int32 [...indices, classes]: 1 at each index (int32, any shape), 0 elsewhere. */
+/**
+ * int32 [...indices, classes]: 1 at each index (int32, any shape), 0 elsewhere. Throws a ShapeError for other dtypes,
+ * and for less than one class; an index out of range is an IndexError, on WebGPU at the next read.
+ */
 export function oneHot(indices: Tensor, classes: number): Tensor {
   checkIndices('oneHot', indices.dtype);
   const shape = [...indices.shape, classes];
@@ -208,13 +221,20 @@ export function oneHot(indices: Tensor, classes: number): Tensor {
   });
 }
 
-/** x with `value` where the bool tensor `mask` holds; all broadcast. */
+/**
+ * x with `value` where the bool tensor `mask` holds; all broadcast. Throws a ShapeError for a mask that is not bool, a
+ * value of another dtype, and shapes that do not broadcast.
+ */
 export function maskedFill(x: Tensor, mask: Tensor, value: Operand): Tensor {
   if (mask.dtype !== 'bool') throw new ShapeError(`maskedFill: expected a bool mask, got ${mask.dtype}`);
   return where(mask, value, x);
 }
 
-/** gather, with x and `indices` broadcast against each other in the other dims; such as the indices of argsort. */
+/**
+ * gather, with x and `indices` broadcast against each other in the other dims; such as the indices of argsort. Throws a
+ * ShapeError for a dim that x lacks, and for indices of another rank or dtype, or that do not broadcast; one out of
+ * range is an IndexError, on WebGPU at the next read.
+ */
 export function takeAlongDim(x: Tensor, indices: Tensor, dim: number): Tensor {
   const at = normalizeDim('takeAlongDim', dim, x.rank);
   if (indices.rank !== x.rank) {

@@ -66,8 +66,9 @@ function checkList(op: string, tensors: readonly Tensor[]): void {
 }
 
 /**
- * The tensors one behind the other along a dim, in which alone their sizes may differ; PyTorch's cat. All have one dtype.
- * Tensors [0] are left out, whatever the shape of the others.
+ * The tensors one behind the other along a dim, in which alone their sizes may differ; PyTorch's cat. All have one
+ * dtype. Tensors [0] are left out, whatever the shape of the others. Throws a ShapeError for no tensors, two dtypes,
+ * sizes that differ in other dims, and a dim that they lack.
  */
 export function concat(tensors: readonly Tensor[], dim = 0): Tensor {
   checkList('concat', tensors);
@@ -76,7 +77,10 @@ export function concat(tensors: readonly Tensor[], dim = 0): Tensor {
   return apply(concatOp, parts.length > 0 ? parts : [first], { dim: normalizeDim('concat', dim, first.rank) })[0];
 }
 
-/** Tensors of one shape and dtype side by side along a new dim, which becomes dim `dim` of the result. */
+/**
+ * Tensors of one shape and dtype side by side along a new dim, which becomes dim `dim` of the result. Throws a
+ * ShapeError for no tensors, two dtypes, two shapes, and a dim beyond their rank.
+ */
 export function stack(tensors: readonly Tensor[], dim = 0): Tensor {
   checkList('stack', tensors);
   const [{ shape, rank }] = tensors;

@@ -81,7 +81,7 @@ export function multiMarginLoss(
 /**
  * The multiclass support vector machine of Weston and Watkins: the sum over the wrong classes c of max(0, scores[c] -
  * scores[label] + margin), which is C - 1 where all scores are equal. Shapes and errors as in multiMarginLoss, which
- * differs by the factor 1 / C.
+ * differs by the factor 1 / C: a ShapeError, or an IndexError.
  */
 export function svmLoss(
   scores: Tensor,

@@ -53,7 +53,9 @@ function productShape(a: Shape, b: Shape): number[] {
 
 /**
  * Matrix product over the last two dims, batched and broadcast over the dims before them. A vector on the left is a
- * row, on the right a column, and its dim is dropped from the result.
+ * row, on the right a column, and its dim is dropped from the result. [..., M, K] @ [..., K, N] = [..., M, N],
+ * out[m, n] = sum over k of a[m, k] b[k, n]. Throws a ShapeError for rank 0, for other dtypes than float32, and where
+ * inner sizes differ or batches do not broadcast.
  */
 export function matmul(a: Tensor, b: Tensor): Tensor {
   for (const x of [a, b]) {
@@ -85,7 +87,10 @@ function walkable(a: Tensor, b: Tensor): Tensor[] {
   });
 }
 
-/** x @ weight^T + bias, as in PyTorch: x [..., in], weight [out, in], bias [out]. */
+/**
+ * x @ weight^T + bias, as in PyTorch: x [..., in], weight [out, in], bias [out] give [..., out]. Throws a ShapeError
+ * for shapes that do not fit, and for other dtypes than float32.
+ */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor | null): Tensor {
   if (weight.rank !== 2 || x.shape.at(-1) !== weight.shape[1]) {
     throw new ShapeError(

@@ -27,7 +27,10 @@ const reshapeOp: ViewOp<{ shape: Shape }> = define({
   vjp: (g, { inputs }) => reshape(g, inputs[0].shape),
 });
 
-/** The same elements in another shape; one size may be -1, which is then worked out. A view where strides express it. */
+/**
+ * The same elements in another shape; one size may be -1, which is then worked out. A view where strides express it.
+ * Throws a ShapeError where the numbers of elements differ.
+ */
 export function reshape(x: Tensor, shape: Shape): Tensor {
   if (!Array.isArray(shape)) throw new ShapeError(`reshape: expected a shape such as [2, 3], got ${shape}`);
   const unknown = shape.indexOf(-1);
@@ -43,7 +46,10 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
   return applyView(reshapeOp, x, { shape: shape.map((size, i) => (i === unknown ? rest : size)) });
 }
 
-/** Dims from `startDim` to `endDim` joined into one. */
+/**
+ * Dims from `startDim` to `endDim` joined into one. A tensor of rank 0 becomes [1]. Throws a ShapeError for dims that x
+ * lacks or that stand the other way round.
+ */
 export function flatten(x: Tensor, startDim = 0, endDim = -1): Tensor {
   if (x.rank === 0) return reshape(x, [1]);
   const [from, to] = [normalizeDim('flatten', startDim, x.rank), normalizeDim('flatten', endDim, x.rank)];
@@ -53,7 +59,10 @@ export function flatten(x: Tensor, startDim = 0, endDim = -1): Tensor {
   return reshape(x, [...x.shape.slice(0, from), joined, ...x.shape.slice(to + 1)]);
 }
 
-/** x without those of `dims` (default: all) that have size 1; dims of other sizes stay. Always a view. */
+/**
+ * x without those of `dims` (default: all) that have size 1; dims of other sizes stay. Always a view. Throws a
+ * ShapeError for dims that x lacks or that come twice.
+ */
 export function squeeze(x: Tensor, dims?: number | readonly number[]): Tensor {
   const gone = normalizeDims('squeeze', dims, x.rank);
   return reshape(
@@ -62,7 +71,10 @@ export function squeeze(x: Tensor, dims?: number | readonly number[]): Tensor {
   );
 }
 
-/** x with a new dim of size 1 that becomes dim `dim` of the result, from -(rank + 1) to rank. Always a view. */
+/**
+ * x with a new dim of size 1 that becomes dim `dim` of the result, from -(rank + 1) to rank. Always a view. Throws a
+ * ShapeError for a dim beyond these.
+ */
 export function unsqueeze(x: Tensor, dim: number): Tensor {
   const at = normalizeDim('unsqueeze', dim, x.rank + 1);
   return reshape(x, [...x.shape.slice(0, at), 1, ...x.shape.slice(at)]);
@@ -85,7 +97,10 @@ const permuteOp: ViewOp<{ dims: number[] }> = define({
   },
 });
 
-/** The dims in another order: dim i of the result is dim `dims[i]` of x. Always a view. */
+/**
+ * The dims in another order: dim i of the result is dim `dims[i]` of x. Always a view. Throws a ShapeError where `dims`
+ * do not name each dim of x once.
+ */
 export function permute(x: Tensor, dims: readonly number[]): Tensor {
   if (!Array.isArray(dims)) throw new ShapeError(`permute: expected dims such as [1, 0], got ${dims}`);
   const list = dims.map((dim) => normalizeDim('permute', dim, x.rank));
@@ -95,7 +110,7 @@ export function permute(x: Tensor, dims: readonly number[]): Tensor {
   return applyView(permuteOp, x, { dims: list });
 }
 
-/** Two dims swapped; the last two by default. Always a view. */
+/** Two dims swapped; the last two by default. Always a view. Throws a ShapeError for dims that x lacks. */
 export function transpose(x: Tensor, dim0 = -2, dim1 = -1): Tensor {
   const dims = x.shape.map((_, i) => i);
   const [a, b] = [normalizeDim('transpose', dim0, x.rank), normalizeDim('transpose', dim1, x.rank)];

@@ -161,8 +161,10 @@ function trailing(op: string, x: Tensor, shape: Shape): number {
 }
 
 /**
- * (x - mean) / sqrt(variance + eps) * weight + bias over the last dims, whose sizes are `normalizedShape`; weight and bias
- * are of that shape. The variance is the biased one. eps is 1e-5 by default.
+ * (x - mean) / sqrt(variance + eps) * weight + bias over the last dims, whose sizes are `normalizedShape`; weight and
+ * bias are of that shape. The variance is the biased one. eps is 1e-5 by default. In the shape of x. Throws a
+ * ShapeError where these are not its last sizes, for factors of other shapes, for other dtypes than float32, and for
+ * eps below 0.
  */
 export function layerNorm(x: Tensor, normalizedShape: Shape, { weight, bias, eps = 1e-5 }: Affine = {}): Tensor {
   const size = trailing('layerNorm', x, normalizedShape);
@@ -170,7 +172,11 @@ export function layerNorm(x: Tensor, normalizedShape: Shape, { weight, bias, eps
   return affine(normalizeRows(x, size, { eps, center: true }), weight, bias);
 }
 
-/** x / sqrt(mean(x^2) + eps) * weight over the last dims, whose sizes are `normalizedShape`. eps is 2^-23 by default, as in PyTorch. */
+/**
+ * x / sqrt(mean(x^2) + eps) * weight over the last dims, whose sizes are `normalizedShape`. eps is 2^-23 by default, as
+ * in PyTorch. In the shape of x. Throws a ShapeError where these are not its last sizes, for factors of other shapes,
+ * for other dtypes than float32, and for eps below 0.
+ */
 export function rmsNorm(
   x: Tensor,
   normalizedShape: Shape,
@@ -186,8 +192,9 @@ const affinePerChannel = (y: Tensor, weight?: Tensor | null, bias?: Tensor | nul
   affine(y, weight && perChannel(weight, y), bias && perChannel(bias, y));
 
 /**
- * x [N, C, ...] normalized over each of `groups` groups of neighbouring channels of each image, then times weight [C] plus
- * bias [C]. eps is 1e-5 by default.
+ * x [N, C, ...] normalized over each of `groups` groups of neighbouring channels of each image, then times weight [C]
+ * plus bias [C]. eps is 1e-5 by default. In the shape of x. Throws a ShapeError below rank 2, for groups that do not
+ * divide C, for factors that are not [C], for other dtypes than float32, and for eps below 0.
  */
 export function groupNorm(x: Tensor, groups: number, { weight, bias, eps = 1e-5 }: Affine = {}): Tensor {
   if (x.rank < 2) throw new ShapeError(`groupNorm: expected input [N, C, ...], got ${format(x.shape)}`);
@@ -200,7 +207,11 @@ export function groupNorm(x: Tensor, groups: number, { weight, bias, eps = 1e-5 
   return affinePerChannel(normalizeRows(x, size, { eps, center: true }), weight, bias);
 }
 
-/** x [N, C, ...] normalized over each channel of each image, then times weight [C] plus bias [C]. eps is 1e-5 by default. */
+/**
+ * x [N, C, ...] normalized over each channel of each image, then times weight [C] plus bias [C]. eps is 1e-5 by
+ * default. In the shape of x. Throws a ShapeError below rank 3, for less than two values per channel, for factors that
+ * are not [C], for other dtypes than float32, and for eps below 0.
+ */
 export function instanceNorm(x: Tensor, { weight, bias, eps = 1e-5 }: Affine = {}): Tensor {
   if (x.rank < 3)
     throw new ShapeError(`instanceNorm: expected input [N, C, ...] of at least 3 dims, got ${format(x.shape)}`);

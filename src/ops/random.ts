@@ -53,7 +53,10 @@ function checkProbability(op: string, p: number): void {
   if (!(p >= 0 && p <= 1)) throw new ShapeError(`${op}: expected a probability from 0 to 1, got ${p}`);
 }
 
-/** Zeroes each element with probability p and scales the rest by 1 / (1 - p). Takes the next stream of the generator. */
+/**
+ * Zeroes each element with probability p and scales the rest by 1 / (1 - p). Takes the next stream of the generator. In
+ * the shape of x. Throws a ShapeError for a p beyond 0 and 1, and for other dtypes than float32.
+ */
 export function dropout(x: Tensor, p = 0.5, stream?: Stream): Tensor {
   checkProbability('dropout', p);
   const attrs = live(() => ({ p, stream: stream ?? nextStream() }));
@@ -63,7 +66,10 @@ export function dropout(x: Tensor, p = 0.5, stream?: Stream): Tensor {
 /** Random numbers in [0, 1) that are at least p: whom dropout keeps. */
 const kept = (shape: Shape, device: Device, p: number, stream?: Stream) => ge(rand(shape, { device, stream }), p);
 
-/** Zeroes each channel of x [N, C, ...] with probability p and scales the rest by 1 / (1 - p). */
+/**
+ * Zeroes each channel of x [N, C, ...] with probability p and scales the rest by 1 / (1 - p). In the shape of x. Throws
+ * a ShapeError for a p beyond 0 and 1, below rank 3, and for other dtypes than float32.
+ */
 export function dropout2d(x: Tensor, p = 0.5, stream?: Stream): Tensor {
   checkProbability('dropout2d', p);
   if (x.rank < 3)
@@ -77,8 +83,9 @@ export function dropout2d(x: Tensor, p = 0.5, stream?: Stream): Tensor {
 const SELU_LOW = -1.7580993408473766;
 
 /**
- * Dropout for SELU networks (Klambauer et al., 2017): with probability p an element becomes SELU's lower limit s, and all
- * are then mapped by a x + b so that mean 0 and variance 1 stay: a = 1 / sqrt((1 - p) (1 + p s^2)), b = -a p s.
+ * Dropout for SELU networks (Klambauer et al., 2017): with probability p an element becomes SELU's lower limit s, and
+ * all are then mapped by a x + b so that mean 0 and variance 1 stay: a = 1 / sqrt((1 - p) (1 + p s^2)), b = -a p s. In
+ * the shape of x. Throws a ShapeError for a p beyond 0 and 1, and for other dtypes than float32.
  */
 export function alphaDropout(x: Tensor, p = 0.5, stream?: Stream): Tensor {
   checkProbability('alphaDropout', p);

@@ -35,7 +35,10 @@ const flipOp = rearrangement<{ dims: number[] }>(
   (attrs) => attrs,
 );
 
-/** x with its elements in reverse order along `dims`. */
+/**
+ * x with its elements in reverse order along `dims`. In the shape of x. Throws a ShapeError for dims that x lacks or
+ * that come twice.
+ */
 export const flip = (x: Tensor, dims: number | readonly number[]): Tensor => {
   if (dims === undefined) throw new ShapeError('flip: expected dims such as [0, 1], got undefined');
   return apply(flipOp, [x], { dims: normalizeDims('flip', dims, x.rank) })[0];
@@ -52,8 +55,9 @@ const rollOp = rearrangement<{ shifts: number[] }>(
 );
 
 /**
- * x moved on by `shifts` along `dims`, one shift for each; what leaves at the end comes in at the beginning. Without dims
- * x is rolled as if it were flat.
+ * x moved on by `shifts` along `dims`, one shift for each; what leaves at the end comes in at the beginning. Without
+ * dims x is rolled as if it were flat. In the shape of x. Throws a ShapeError where there is not a whole number for
+ * each dim, and for a dim that x lacks.
  */
 export function roll(x: Tensor, shifts: number | readonly number[], dims?: number | readonly number[]): Tensor {
   const [by, along] = [[shifts].flat(), dims === undefined ? undefined : [dims].flat()] as [number[], number[]?];
@@ -88,7 +92,10 @@ function repeat(x: Tensor, dim: number, count: number, what: 'all' | 'each'): Te
 
 const isCount = (n: number) => Number.isInteger(n) && n >= 0;
 
-/** x over and over, `repeats` times along each dim. The shorter of shape and repeats is filled up with 1 in front. */
+/**
+ * x over and over, `repeats` times along each dim. The shorter of shape and repeats is filled up with 1 in front.
+ * Throws a ShapeError for repeats that are not whole numbers of at least 0.
+ */
 export function tile(x: Tensor, repeats: readonly number[]): Tensor {
   if (!Array.isArray(repeats) || !repeats.every(isCount)) {
     throw new ShapeError(`tile: expected whole numbers of at least 0 such as [2, 3], got ${repeats}`);
@@ -99,7 +106,10 @@ export function tile(x: Tensor, repeats: readonly number[]): Tensor {
   return repeats.reduce((y, count, i) => (count === 1 ? y : repeat(y, lead + i, count, 'all')), whole);
 }
 
-/** Each element of a dim `repeats` times in a row. Without a dim x is taken as if it were flat. */
+/**
+ * Each element of a dim `repeats` times in a row. Without a dim x is taken as if it were flat. Throws a ShapeError for
+ * repeats that are no whole number of at least 0, and for a dim that x lacks.
+ */
 export function repeatInterleave(x: Tensor, repeats: number, dim?: number): Tensor {
   if (!isCount(repeats)) {
     throw new ShapeError(

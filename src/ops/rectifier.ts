@@ -11,7 +11,7 @@ import { reshape } from './movement.ts';
 /** Which side of 0 an element is on. */
 const side = (x: number) => Number(x <= 0);
 
-/** max(x, 0); NaN stays NaN. The gradient at 0 is 0. */
+/** max(x, 0); NaN stays NaN. The gradient at 0 is 0. In the shape of x. Throws a ShapeError for int32 and bool. */
 export const relu = unary({
   name: 'relu',
   cpu: (x) => Math.max(x, 0),
@@ -46,7 +46,10 @@ const leakyReluGrad = elementwise({
   vjp: [({ g, y, scalars }) => leakyReluGrad([g, y], scalars), null],
 });
 
-/** x where x > 0, else negativeSlope * x. The gradient at 0 is negativeSlope. */
+/**
+ * x where x > 0, else negativeSlope * x. The gradient at 0 is negativeSlope. In the shape of x. Throws a ShapeError for
+ * int32 and bool.
+ */
 export const leakyRelu = (x: Tensor, negativeSlope = 0.01): Tensor => leakyReluCall([x], [negativeSlope]);
 
 const preluCall = elementwise({
@@ -89,13 +92,22 @@ const eluCall = elementwise({
   ],
 });
 
-/** x where x > 0, else alpha * (e^x - 1). The gradient at 0 is alpha. */
+/**
+ * x where x > 0, else alpha * (e^x - 1). The gradient at 0 is alpha. In the shape of x. Throws a ShapeError for int32
+ * and bool.
+ */
 export const elu = (x: Tensor, alpha = 1): Tensor => eluCall([x], [alpha, 1, 1]);
 
-/** 1.0507 times elu with alpha 1.6733: the numbers for which layers keep mean 0 and variance 1. */
+/**
+ * 1.0507 times elu with alpha 1.6733: the numbers for which layers keep mean 0 and variance 1. In the shape of x.
+ * Throws a ShapeError for int32 and bool.
+ */
 export const selu = (x: Tensor): Tensor => eluCall([x], [1.6732632423543772, 1.0507009873554805, 1]);
 
-/** x where x > 0, else alpha * (e^(x / alpha) - 1): smooth for every alpha, which must not be 0. */
+/**
+ * x where x > 0, else alpha * (e^(x / alpha) - 1): smooth for every alpha, which must not be 0. In the shape of x.
+ * Throws a ShapeError for int32, bool and alpha 0.
+ */
 export function celu(x: Tensor, alpha = 1): Tensor {
   if (alpha === 0) throw new ShapeError('celu: expected an alpha other than 0, got 0');
   return eluCall([x], [alpha, 1, 1 / alpha]);
@@ -118,19 +130,25 @@ const hardtanhGrad = elementwise({
   vjp: [({ g, y, scalars }) => hardtanhGrad([g, y], scalars), null],
 });
 
-/** min(max(x, min), max); NaN stays NaN. The gradient at the bounds is 0, other than clamp's. Throws where min > max. */
+/**
+ * min(max(x, min), max), in the shape of x; NaN stays NaN. The gradient at the bounds is 0, other than clamp's. Throws a
+ * ShapeError for int32, bool and min > max.
+ */
 export function hardtanh(x: Tensor, min = -1, max = 1): Tensor {
   if (min > max) throw new ShapeError(`hardtanh: expected min <= max, got ${min} and ${max}`);
   return hardtanhCall([x], [min, max]);
 }
 
-/** min(max(x, 0), 6): hardtanh with these bounds. */
+/** min(max(x, 0), 6): hardtanh with these bounds. In the shape of x. Throws a ShapeError for int32 and bool. */
 export const relu6 = (x: Tensor): Tensor => hardtanh(x, 0, 6);
 
 const clipped = (x: number) => Math.min(Math.max(x + 3, 0), 6);
 const piece = (x: number) => (x <= -3 ? -1 : Number(x >= 3));
 
-/** min(max(x + 3, 0), 6) / 6: 0 up to -3, 1 from 3 on. The gradient at -3 and 3 is 0. */
+/**
+ * min(max(x + 3, 0), 6) / 6: 0 up to -3, 1 from 3 on. The gradient at -3 and 3 is 0. In the shape of x. Throws a
+ * ShapeError for int32 and bool.
+ */
 export const hardsigmoid = unary({
   name: 'hardsigmoid',
   cpu: (x) => clipped(x) / 6,
@@ -139,7 +157,10 @@ export const hardsigmoid = unary({
   vjp: [({ g, x }) => where(lt(abs(x as Tensor), 3), div(g, 6), 0)],
 });
 
-/** x * hardsigmoid(x); NaN for -Infinity. The gradient is 0 at -3 and 1 at 3. */
+/**
+ * x * hardsigmoid(x); NaN for -Infinity. The gradient is 0 at -3 and 1 at 3. In the shape of x. Throws a ShapeError for
+ * int32 and bool.
+ */
 export const hardswish = unary({
   name: 'hardswish',
   cpu: (x) => (x * clipped(x)) / 6,

@@ -19,7 +19,10 @@ const over =
   (x: Tensor, dims?: DimsLike, keepdim = false): Tensor =>
     apply(op, [x], { dims: normalizeDims(op.name, dims, x.rank), keepdim })[0];
 
-/** Mean over `dims` (default: all), of floats. NaN over no elements. */
+/**
+ * Mean over `dims` (default: all), of floats. NaN over no elements. The dims go, or with `keepdim` stay with size 1.
+ * Throws a ShapeError for int32 and bool, and for dims that x lacks or that come twice.
+ */
 export const mean = over(
   reductionRow(
     {
@@ -34,8 +37,9 @@ export const mean = over(
 );
 
 /**
- * Product over `dims` (default: all); int32 for int32 and bool, 1 over no elements. Its gradient, the product of the other
- * elements, takes no division: it is right where there are zeros.
+ * Product over `dims` (default: all); int32 for int32 and bool, 1 over no elements. Its gradient, the product of the
+ * other elements, takes no division: it is right where there are zeros. The dims go, or with `keepdim` stay with size
+ * 1. Throws a ShapeError for dims that x lacks or that come twice.
  */
 export const prod = over(
   reductionRow(
@@ -69,7 +73,10 @@ const truth: Pick<Reduction, 'dtypes' | 'out' | 'acc'> = {
 /** NaN, like all but 0, is true. */
 const load = 'select(1u, 0u, value == VALUE())';
 
-/** Whether any element over `dims` (default: all) is true or not 0, as bool; false over no elements. */
+/**
+ * Whether any element over `dims` (default: all) is true or not 0, as bool; false over no elements. The dims go, or
+ * with `keepdim` stay with size 1. Throws a ShapeError for dims that x lacks or that come twice.
+ */
 export const any = over(
   reductionRow(
     {
@@ -81,7 +88,10 @@ export const any = over(
   ),
 );
 
-/** Whether all elements over `dims` (default: all) are true or not 0, as bool; true over no elements. */
+/**
+ * Whether all elements over `dims` (default: all) are true or not 0, as bool; true over no elements. The dims go, or
+ * with `keepdim` stay with size 1. Throws a ShapeError for dims that x lacks or that come twice.
+ */
 export const all = over(
   reductionRow(
     {
@@ -93,7 +103,10 @@ export const all = over(
   ),
 );
 
-/** How many elements over `dims` (default: all) are true or not 0, as int32. */
+/**
+ * How many elements over `dims` (default: all) are true or not 0, as int32. The dims go, or with `keepdim` stay with
+ * size 1. Throws a ShapeError for dims that x lacks or that come twice.
+ */
 export const countNonzero = over(
   reductionRow(
     {

@@ -5,14 +5,23 @@ import { roundEven } from './reference-math.ts';
 const rounding = (name: string, cpu: (x: number) => number) =>
   unary({ name, cpu, branch: cpu, wgsl: `${name}(x)`, int32: { wgsl: 'x' }, dtypes: [NUMBERS], vjp: [flat] });
 
-/** The largest whole number that is not above x. NaN and infinities stay. */
+/**
+ * The largest whole number that is not above x. NaN and infinities stay. In the shape of x. Throws a ShapeError for
+ * bool.
+ */
 export const floor = rounding('floor', Math.floor);
 
-/** The smallest whole number that is not below x. NaN and infinities stay. */
+/**
+ * The smallest whole number that is not below x. NaN and infinities stay. In the shape of x. Throws a ShapeError for
+ * bool.
+ */
 export const ceil = rounding('ceil', Math.ceil);
 
-/** The nearest whole number, of two the even one: 0.5 gives 0, 1.5 gives 2. NaN and infinities stay. */
+/**
+ * The nearest whole number, of two the even one: 0.5 gives 0, 1.5 gives 2. NaN and infinities stay. In the shape of x.
+ * Throws a ShapeError for bool.
+ */
 export const round = rounding('round', roundEven);
 
-/** The whole number next to x towards 0. NaN and infinities stay. */
+/** The whole number next to x towards 0. NaN and infinities stay. In the shape of x. Throws a ShapeError for bool. */
 export const trunc = rounding('trunc', Math.trunc);

@@ -14,11 +14,12 @@ import { mulHigh, nextStream, normal, randomWords, type Stream, streamWords, uni
 import { checkShape, elementCount, format, type Shape } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { add, cast, clamp, div, gt, log, lt, mul, neg, where } from './elementwise.ts';
-import { argmax } from './extrema.ts';
+import { amax, argmax } from './extrema.ts';
 import { ceilDiv, grid } from './launch.ts';
 import { reshape } from './movement.ts';
 import { normalCdf } from './reference-math.ts';
 import { argsort, topk } from './sort.ts';
+import { LARGEST, within } from './within.ts';
 
 export interface RandomOptions {
   /** Default: the device of init(). */
@@ -142,15 +143,24 @@ function make(call: string, op: Op<RandomAttrs>, shape: Shape, a: number, b: num
   return out;
 }
 
-/** Uniform numbers in [0, 1), multiples of 2^-24: the same bits on every device. */
+/**
+ * Uniform numbers in [0, 1), multiples of 2^-24: the same bits on every device. Throws a ShapeError for a shape with
+ * sizes that are not whole numbers of at least 0.
+ */
 export const rand = (shape: Shape, options: RandomOptions = {}): Tensor =>
   make('rand', uniformOp, shape, 0, 1, options);
 
-/** Normal numbers with mean 0 and variance 1, by Box and Muller's method: the same on every device, but for rounding. */
+/**
+ * Normal numbers with mean 0 and variance 1, by Box and Muller's method: the same on every device, but for rounding.
+ * Throws a ShapeError for a shape with sizes that are not whole numbers of at least 0.
+ */
 export const randn = (shape: Shape, options: RandomOptions = {}): Tensor =>
   make('randn', normalOp, shape, 0, 1, options);
 
-/** Whole numbers from `low` to `high` - 1 as int32, each as likely as the others to 1 in 2^32 / (high - low): the same on every device. */
+/**
+ * Whole numbers from `low` to `high` - 1 as int32, each as likely as the others to 1 in 2^32 / (high - low): the same
+ * on every device. Throws a ShapeError for an empty range, or one beyond int32.
+ */
 export function randint(low: number, high: number, shape: Shape, options: RandomOptions = {}): Tensor {
   const whole = [low, high].every((v) => Number.isInteger(v) && v >= -(2 ** 31) && v <= 2 ** 31);
   if (!whole || low >= high || high - low >= 2 ** 32) {
@@ -173,8 +183,9 @@ export interface TruncatedNormalOptions extends RandomOptions {
 }
 
 /**
- * Normal numbers of which those outside low and high are left out, by quantiles of uniform ones. The same on every device,
- * but for rounding. Where the bounds hold less than 1e-6 of all normal numbers, what is between them is coarse.
+ * Normal numbers of which those outside low and high are left out, by quantiles of uniform ones. The same on every
+ * device, but for rounding. Where the bounds hold less than 1e-6 of all normal numbers, what is between them is coarse.
+ * Throws a ShapeError for a std that is not above 0, and where low is not below high.
  */
 export function truncatedNormal(
   shape: Shape,
@@ -195,7 +206,10 @@ export function truncatedNormal(
   return out;
 }
 
-/** The numbers 0 to n - 1 in random order, as int32: the places of sorted random words. The same on every device. */
+/**
+ * The numbers 0 to n - 1 in random order, as int32: the places of sorted random words. The same on every device. Throws
+ * a ShapeError for an n that is no whole number of at least 0.
+ */
 export function permutation(
   n: number,
   { device, stream = nextStream() }: Omit<RandomOptions, 'requiresGrad'> = {},
@@ -212,8 +226,10 @@ export interface MultinomialOptions {
 
 /**
  * `count` indices (int32) drawn with the probabilities that `weights` [C] or [N, C] are in proportion to: [count] or
- * [N, count]. A weight of 0 or below is drawn only where nothing else is left. By exponential clocks: the index whose
- * clock, of rate weight, rings first is drawn. The same on every device, but where two clocks ring within rounding.
+ * [N, count]. A weight of 0 is drawn only where nothing else is left. By exponential clocks: the index whose clock, of rate
+ * weight, rings first is drawn. The same on every device, but where two clocks ring within rounding. A weight that is
+ * negative, infinite or NaN, and a row without any above 0, is an IndexError, on WebGPU at the next read. Throws a ShapeError
+ * for other weights, and for more than C indices without replacement.
  */
 export function multinomial(
   weights: Tensor,
@@ -230,8 +246,12 @@ export function multinomial(
     const most = replacement ? '' : ` to ${C}`;
     throw new ShapeError(`multinomial: expected a count from 1${most}, got ${count}`);
   }
-  weights.view('multinomial');
-  const rates = replacement ? reshape(weights, [...weights.shape.slice(0, -1), 1, C]) : weights;
+  const sound = within('multinomial: expected finite weights of at least 0', weights, { low: 0, high: LARGEST });
+  const positive = { low: 0, high: LARGEST, open: true };
+  const largest = within('multinomial: expected a weight above 0 in each row', amax(sound, -1, true), positive);
+  // In proportion to the largest, so that no rate is infinite for being drawn soon.
+  const shares = div(sound, largest);
+  const rates = replacement ? reshape(shares, [...weights.shape.slice(0, -1), 1, C]) : shares;
   const draws = replacement ? [...weights.shape.slice(0, -1), count, C] : weights.shape;
   // Half a step up, so that no clock rings at once.
   const clocks = neg(log(add(rand(draws, { device: weights.device, stream }), 2 ** -25)));
@@ -239,13 +259,16 @@ export function multinomial(
   return replacement ? argmax(keys, -1) : topk(keys.detach(), count)[1];
 }
 
-/** 1 with the probability that each element of p gives, else 0, as float32. Without a gradient. The same on every device. */
+/**
+ * 1 with the probability that each element of p gives, else 0, as float32. Without a gradient. The same on every device. A
+ * probability that is not from 0 to 1 is an IndexError, on WebGPU at the next read. Throws a ShapeError where p is not float32.
+ */
 export function bernoulli(p: Tensor, stream?: Stream): Tensor {
   if (!(p instanceof Tensor) || p.dtype !== 'float32') {
     throw new ShapeError(
       `bernoulli: expected probabilities of dtype float32, got ${p instanceof Tensor ? p.dtype : p}`,
     );
   }
-  p.view('bernoulli');
-  return cast(lt(rand(p.shape, { device: p.device, stream }), p), 'float32');
+  const sound = within('bernoulli: expected probabilities from 0 to 1', p, { low: 0, high: 1 });
+  return cast(lt(rand(p.shape, { device: p.device, stream }), sound), 'float32');
 }

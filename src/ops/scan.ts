@@ -92,7 +92,10 @@ const cumsumOp = scanRow(
   ([g], { attrs }) => apply(cumsumOp, [g!], { ...attrs, reverse: !attrs.reverse }),
 );
 
-/** Sums of the elements along `dim`, up to each one; int32 for int32 and bool. */
+/**
+ * Sums of the elements along `dim`, up to each one; int32 for int32 and bool. In the shape of x. Throws a ShapeError
+ * for a dim that x lacks.
+ */
 export function cumsum(x: Tensor, dim: number): Tensor {
   return apply(cumsumOp, [x], { dim: normalizeDim('cumsum', dim, x.rank), reverse: false, exclusive: false })[0];
 }
@@ -118,7 +121,10 @@ const cumprodOp = scanRow(
 export const productsBefore = (x: Tensor, dim: number, reverse = false): Tensor =>
   apply(cumprodOp, [x], { dim, reverse, exclusive: true })[0];
 
-/** Products of the elements along `dim`, up to each one; int32 for int32 and bool. The gradient is right where there are zeros. */
+/**
+ * Products of the elements along `dim`, up to each one; int32 for int32 and bool. The gradient is right where there are
+ * zeros. In the shape of x. Throws a ShapeError for a dim that x lacks.
+ */
 export function cumprod(x: Tensor, dim: number): Tensor {
   return apply(cumprodOp, [x], { dim: normalizeDim('cumprod', dim, x.rank), reverse: false, exclusive: false })[0];
 }

@@ -1,4 +1,4 @@
-// Parts of a tensor, all views: slice, narrow, select, split, chunk, unbind; and place, the gradient of a slice.
+// Parts of a tensor, all views: slice, narrow, select; and place, the gradient of a slice.
 import { define, type Op, type ViewOp } from '../autograd/op.ts';
 import { apply, applyView } from '../autograd/tape.ts';
 import { ShapeError } from '../tensor/errors.ts';
@@ -82,8 +82,9 @@ function checkWhole(op: string, values: Record<string, number>): void {
 }
 
 /**
- * The elements start, start + step, ... below end of a dim. As in Python, negative places count from the end, and places
- * beyond the ends are moved there. The step is at least 1. Always a view.
+ * The elements start, start + step, ... below end of a dim. As in Python, negative places count from the end, and
+ * places beyond the ends are moved there. The step is at least 1. Always a view. Throws a ShapeError for a dim that x
+ * lacks, for places that are no whole numbers, and for a step below 1.
  */
 export function slice(x: Tensor, dim: number, start = 0, end?: number, step = 1): Tensor {
   const d = normalizeDim('slice', dim, x.rank);
@@ -94,7 +95,10 @@ export function slice(x: Tensor, dim: number, start = 0, end?: number, step = 1)
   return applyView(sliceOp, x, { dim: d, start: from, length: Math.max(0, Math.ceil((to - from) / step)), step });
 }
 
-/** `length` elements of a dim from `start` on, which may count from the end. Always a view. */
+/**
+ * `length` elements of a dim from `start` on, which may count from the end. Always a view. Throws a ShapeError for a
+ * dim that x lacks, and for places beyond its ends.
+ */
 export function narrow(x: Tensor, dim: number, start: number, length: number): Tensor {
   const d = normalizeDim('narrow', dim, x.rank);
   const size = x.shape[d];
@@ -106,7 +110,10 @@ export function narrow(x: Tensor, dim: number, start: number, length: number): T
   return applyView(sliceOp, x, { dim: d, start: from, length, step: 1 });
 }
 
-/** The part of x with one index, which may count from the end, in a dim, without that dim. Always a view. */
+/**
+ * The part of x with one index, which may count from the end, in a dim, without that dim. Always a view. Throws a
+ * ShapeError for a dim that x lacks, and for an index beyond its ends.
+ */
 export function select(x: Tensor, dim: number, index: number): Tensor {
   const d = normalizeDim('select', dim, x.rank);
   const size = x.shape[d];
@@ -118,44 +125,4 @@ export function select(x: Tensor, dim: number, index: number): Tensor {
     part,
     x.shape.filter((_, i) => i !== d),
   );
-}
-
-/** Parts of these sizes, one behind the other, or of one size, but for the last, which takes what is left. Views. */
-export function split(x: Tensor, sizeOrSizes: number | readonly number[], dim = 0): Tensor[] {
-  const d = normalizeDim('split', dim, x.rank);
-  const size = x.shape[d];
-  const sizes = Array.isArray(sizeOrSizes) ? sizeOrSizes : equalSizes(x, d, sizeOrSizes as number);
-  const total = sizes.reduce((sum, n) => sum + n, 0);
-  if (sizes.some((n) => !Number.isInteger(n) || n < 0) || total !== size) {
-    throw new ShapeError(
-      `split: expected sizes that add up to ${size}, dim ${d} of ${format(x.shape)}, got [${sizes}]`,
-    );
-  }
-  let end = 0;
-  return sizes.map((length) => {
-    end += length;
-    return narrow(x, d, end - length, length);
-  });
-}
-
-function equalSizes(x: Tensor, dim: number, part: number): number[] {
-  const size = x.shape[dim];
-  if (!Number.isInteger(part) || part < 0 || (part === 0 && size > 0)) {
-    throw new ShapeError(`split: expected parts of at least 1 element for ${format(x.shape)}, got ${part}`);
-  }
-  const count = size === 0 ? 1 : Math.ceil(size / part);
-  return Array.from({ length: count }, (_, i) => Math.min(part, size - i * part));
-}
-
-/** At most n parts of one size, the smallest that does it; the last may be smaller. Views. */
-export function chunk(x: Tensor, n: number, dim = 0): Tensor[] {
-  const size = x.shape[normalizeDim('chunk', dim, x.rank)];
-  if (!Number.isInteger(n) || n < 1) throw new ShapeError(`chunk: expected a count of at least 1, got ${n}`);
-  return split(x, size === 0 ? new Array<number>(n).fill(0) : Math.ceil(size / n), dim);
-}
-
-/** The parts of x for each index in a dim, without that dim. Views. */
-export function unbind(x: Tensor, dim = 0): Tensor[] {
-  const size = x.shape[normalizeDim('unbind', dim, x.rank)];
-  return Array.from({ length: size }, (_, index) => select(x, dim, index));
 }

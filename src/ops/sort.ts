@@ -57,13 +57,16 @@ const places = (op: string, x: Tensor, dim: number, descending: boolean, count?:
 };
 
 /**
- * The indices (int32) that sort x along `dim`. Always stable; NaN counts as the largest, -0 as 0. float32, int32 or bool of
- * any shape but rank 0.
+ * The indices (int32) that sort x along `dim`. Always stable; NaN counts as the largest, -0 as 0. float32, int32 or
+ * bool of any shape but rank 0. In the shape of x. Throws a ShapeError for float16, and for a dim that x lacks.
  */
 export const argsort = (x: Tensor, dim = -1, { descending = false }: SortOptions = {}): Tensor =>
   places('argsort', x, dim, descending);
 
-/** x sorted along `dim`, and the indices (int32) of its elements there; stable, NaN as the largest, see argsort. */
+/**
+ * x sorted along `dim`, and the indices (int32) of its elements there; stable, NaN as the largest, see argsort. In the
+ * shape of x. Throws a ShapeError for float16, and for a dim that x lacks.
+ */
 export function sort(x: Tensor, dim = -1, { descending = false }: SortOptions = {}): [Tensor, Tensor] {
   const indices = places('sort', x, dim, descending);
   return [gather(x, dim, indices), indices];
@@ -76,7 +79,11 @@ export interface TopkOptions {
   sorted?: boolean;
 }
 
-/** The k largest elements of x along `dim`, largest first, and their indices (int32). Ties go to the first; NaN is the largest. */
+/**
+ * The k largest elements of x along `dim`, largest first, and their indices (int32). Ties go to the first; NaN is the
+ * largest. As in x, but for size k in `dim`. Throws a ShapeError for k beyond the size of `dim`, for float16, and for a
+ * dim that x lacks.
+ */
 export function topk(x: Tensor, k: number, dim = -1, { largest = true }: TopkOptions = {}): [Tensor, Tensor] {
   checkCount(k, x.shape, normalizeDim('topk', dim, x.rank));
   const indices = places('topk', x, dim, largest, k);

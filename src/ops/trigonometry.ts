@@ -6,7 +6,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { add, div, mul, neg, square } from './arithmetic.ts';
 import { binary, type Operand, unary } from './define.ts';
 
-/** Sine. */
+/** Sine: sin(x), x in radians. In the shape of x. Throws a ShapeError for int32 and bool. */
 export const sin = unary({
   name: 'sin',
   cpu: Math.sin,
@@ -14,7 +14,7 @@ export const sin = unary({
   vjp: [({ g, x }) => mul(g, cos(x as Tensor))],
 });
 
-/** Cosine. */
+/** Cosine: cos(x), x in radians. In the shape of x. Throws a ShapeError for int32 and bool. */
 export const cos = unary({
   name: 'cos',
   cpu: Math.cos,
@@ -22,7 +22,7 @@ export const cos = unary({
   vjp: [({ g, x }) => neg(mul(g, sin(x as Tensor)))],
 });
 
-/** Tangent. */
+/** Tangent: sin(x) / cos(x), x in radians. In the shape of x. Throws a ShapeError for int32 and bool. */
 export const tan = unary({
   name: 'tan',
   cpu: Math.tan,
@@ -30,7 +30,7 @@ export const tan = unary({
   vjp: [({ g, out }) => mul(g, add(square(out), 1))],
 });
 
-/** Arctangent, between -pi / 2 and pi / 2. */
+/** Arctangent, between -pi / 2 and pi / 2. In the shape of x. Throws a ShapeError for int32 and bool. */
 export const atan = unary({
   name: 'atan',
   cpu: Math.atan,
@@ -39,8 +39,9 @@ export const atan = unary({
 });
 
 /**
- * The angle of the point (x, y) from -pi to pi, broadcast; of zeros and infinities as IEEE 754 has it, with the signs of
- * zeros. The gradient at the origin is NaN.
+ * The angle of the point (x, y) from -pi to pi, broadcast; of zeros and infinities as IEEE 754 has it, with the signs
+ * of zeros. The gradient at the origin is NaN. Throws a ShapeError for other dtypes than floats, for two of them, and
+ * for shapes that do not broadcast.
  */
 export const atan2 = binary({
   name: 'atan2',
@@ -56,7 +57,7 @@ export const atan2 = binary({
 
 const squared = (v: Operand) => (typeof v === 'number' ? v * v : square(v));
 
-/** Hyperbolic sine: (e^x - e^-x) / 2. */
+/** Hyperbolic sine: (e^x - e^-x) / 2. In the shape of x. Throws a ShapeError for int32 and bool. */
 export const sinh = unary({
   name: 'sinh',
   cpu: Math.sinh,
@@ -64,7 +65,7 @@ export const sinh = unary({
   vjp: [({ g, x }) => mul(g, cosh(x as Tensor))],
 });
 
-/** Hyperbolic cosine: (e^x + e^-x) / 2. */
+/** Hyperbolic cosine: (e^x + e^-x) / 2. In the shape of x. Throws a ShapeError for int32 and bool. */
 export const cosh = unary({
   name: 'cosh',
   cpu: Math.cosh,
@@ -72,7 +73,10 @@ export const cosh = unary({
   vjp: [({ g, x }) => mul(g, sinh(x as Tensor))],
 });
 
-/** Hyperbolic tangent, exact near 0 and at both ends. */
+/**
+ * Hyperbolic tangent: (e^x - e^-x) / (e^x + e^-x), exact near 0 and at both ends. In the shape of x. Throws a
+ * ShapeError for int32 and bool.
+ */
 export const tanh = unary({
   name: 'tanh',
   cpu: Math.tanh,

@@ -6,8 +6,8 @@ export class ShapeError extends Error {
 }
 
 /**
- * An index in a tensor's data that is out of range. Thrown at once by the CPU backend, and by the next read of any
- * tensor on WebGPU, where data is not looked at before.
+ * An index in a tensor's data that is out of range, or another number there that is, such as a probability. Thrown at
+ * once by the CPU backend, and by the next read of any tensor on WebGPU, where data is not looked at before.
  */
 export class IndexError extends Error {
   override name = 'IndexError';

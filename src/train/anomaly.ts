@@ -1,5 +1,5 @@
 // Anomaly mode: finds the first op that made a NaN or an infinity, and names it with the line of the user's code.
-import type { Op, Recorded, ViewOp } from '../autograd/op.ts';
+import type { Recorded, Row } from '../autograd/op.ts';
 import { type Watcher, watch } from '../autograd/tape.ts';
 import { deepStacks, userLine } from '../compile/where.ts';
 import type { Module } from '../nn/module.ts';
@@ -104,12 +104,12 @@ class Anomalies implements Watcher {
     return this.model ? naming(this.model, this.modules, run) : run();
   }
 
-  op(op: Op | ViewOp, inputs: Tensor[], run: () => Tensor[]): Tensor[] {
+  op(op: Row, inputs: Tensor[], run: () => Tensor[]): Tensor[] {
     const place = { stack: here(), module: this.modules.at(-1) ?? null };
     for (const x of inputs) this.meet(x);
     const outputs = run();
     for (const out of outputs) this.places.set(out, place);
-    if ('view' in op) {
+    if (!('plan' in op)) {
       for (const out of outputs) this.known.add(out);
       return outputs;
     }
@@ -171,7 +171,7 @@ class Anomalies implements Watcher {
   }
 }
 
-const nameOf = (call: Recorded<unknown>) => (call as Recorded<unknown> & { op: Op | ViewOp }).op.name;
+const nameOf = (call: Recorded<unknown>) => (call as Recorded<unknown> & { op: Row }).op.name;
 
 function errorOf({ tensor, shape, made, parameter, phase }: Look, at: number, value: number): AnomalyError {
   const index = shape.map((size, d) => Math.floor(at / shape.slice(d + 1).reduce((a, b) => a * b, 1)) % size);

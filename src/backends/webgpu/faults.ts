@@ -54,7 +54,7 @@ export class Faults {
       find: (bytes) => {
         const [id] = new Uint32Array(bytes);
         if (id === 0) return null;
-        return calls.get(id)?.(new Int32Array(bytes)[1]) ?? 'an index in an earlier call was out of range';
+        return calls.get(id)?.(new Int32Array(bytes)[1]) ?? 'a number in the data of an earlier call was out of range';
       },
     };
   }

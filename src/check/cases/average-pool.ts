@@ -6,6 +6,7 @@ import {
   adaptiveAvgPool2d,
   avgPool1d,
   avgPool2d,
+  globalAvgPool1d,
   globalAvgPool2d,
 } from '../../ops/average-pool.ts';
 import { expand } from '../../ops/broadcast.ts';
@@ -187,6 +188,13 @@ const others: Case[] = [
   },
   {
     op: 'mean',
+    title: 'global pooling of rows',
+    inputs: [normal([2, 3, 7]), normal([3, 7])],
+    run: (x, y) => [globalAvgPool1d(x), globalAvgPool1d(y)],
+    reference: (x, y) => [mean(x, 2, true), mean(y, 1, true)],
+  },
+  {
+    op: 'mean',
     title: 'adaptive pooling of rows to one',
     inputs: [normal([2, 3, 7])],
     run: (x) => adaptiveAvgPool1d(x, 1),
@@ -256,6 +264,8 @@ const refused: Case[] = (
       /expected sizes that divide, or whose product is below 2\^32, got \[1,70001\] to \[1,65536\]/,
     ],
     ['rank 2, globally', [4, 4], globalAvgPool2d, /globalAvgPool2d: expected input \[N, C, H, W\] or \[C, H, W\]/],
+    ['rank 4, rows globally', [1, 2, 4, 4], globalAvgPool1d, /globalAvgPool1d: expected input \[N, C, L\] or \[C, L\]/],
+    ['empty rows, globally', [2, 0], globalAvgPool1d, /globalAvgPool1d: expected planes that are not empty/],
     ['empty planes, globally', [2, 0, 4], globalAvgPool2d, /globalAvgPool2d: expected planes that are not empty/],
   ] as [string, Shape, (x: Tensor) => Tensor, RegExp][]
 ).map(([title, x, run, error]) => refusal('avgPool2d', title, [normal(x)], run, error));

@@ -2,6 +2,7 @@
 import { grad } from '../../autograd/tape.ts';
 import { expand } from '../../ops/broadcast.ts';
 import { type ConvOptions, conv2d, convTranspose2d } from '../../ops/conv.ts';
+import { CONFIGURATIONS } from '../../ops/gemm-config.ts';
 import { permute } from '../../ops/movement.ts';
 import { mean } from '../../ops/reduction.ts';
 import type { Pair } from '../../ops/window.ts';
@@ -84,6 +85,33 @@ const shapes = geometries.flatMap(([title, x, weight, options]): Case[] => [
 ]);
 
 const { NaN: nan, POSITIVE_INFINITY: inf } = Number;
+
+/** One window along a row on software adapters, each position by itself on others; the gradients, too. */
+const kinds = [
+  ['3 by 3 taps', [1, 2, 4, 9], [9, 2, 3, 3]],
+  ['5 by 5 taps, of few channels', [2, 2, 4, 17], [2, 2, 5, 5]],
+] as const;
+
+const planned: Case[] = [
+  ...kinds.map(
+    ([title, x, weight]): Case => ({
+      ...{ op: 'conv2d', title: `plans of both kinds, ${title}`, inputs: [normal(x), normal(weight)] },
+      run: (x, weight) => conv2d(x, weight, null, { padding: 1 }),
+      gradients: 'compare',
+      also: [{ plans: 'software' }, { plans: 'hardware' }],
+    }),
+  ),
+  {
+    ...{
+      op: 'conv2d',
+      title: 'tiles, more than one of any size',
+      inputs: [normal([2, 15, 7, 11]), normal([131, 15, 3, 3])],
+    },
+    run: (x, weight) => conv2d(x, weight, null, { padding: 1 }),
+    gradients: 'none',
+    also: CONFIGURATIONS.map((configuration) => ({ configuration })),
+  },
+];
 
 const others: Case[] = [
   {
@@ -225,4 +253,4 @@ const many: Case[] = [
   ),
 ];
 
-export const cases = family({ forward: 1e-6, gradient: 1e-6 }, [...shapes, ...others, ...many]);
+export const cases = family({ forward: 1e-6, gradient: 1e-6 }, [...shapes, ...planned, ...others, ...many]);

@@ -70,6 +70,7 @@ export const curves = (
 
 export const unary = (op: string, run: Unary, domain: Domain = normal): Case[] => [
   { op, title: 'numbers', inputs: [domain(TAIL)], run },
+  { op, title: 'an empty tensor', inputs: [domain([3, 0])], run },
   { op, title: 'NaN, infinities and zeros', inputs: [given(SPECIAL)], run, gradients: 'none' },
   refusal(op, 'bool', [coins([2])], run, new RegExp(`${op}: expected x of dtype float32.*, got bool`)),
   refusal(op, 'a number', [], () => run(2 as never), new RegExp(`${op}: expected at least one tensor`)),
@@ -87,6 +88,7 @@ export const binary = (op: string, run: Binary, y: Domain = normal, x: Domain = 
   { op, title: 'a number on the right', inputs: [x(TAIL)], run: (x) => run(x, 1.5) },
   { op, title: 'a number on the left', inputs: [y(TAIL)], run: (y) => run(1.5, y) },
   { op, title: 'a column and a row', inputs: [x([3, 1]), y([1, 5])], run },
+  { op, title: 'an empty tensor', inputs: [x([0, 3]), y([3])], run },
   {
     op,
     title: 'NaN, infinities and zeros',

@@ -33,9 +33,11 @@ import { cases as select } from './select.ts';
 import { cases as slice } from './slice.ts';
 import { cases as softmax } from './softmax.ts';
 import { cases as sort } from './sort.ts';
+import { cases as split } from './split.ts';
 import { cases as statistics } from './statistics.ts';
 import { cases as transcendental } from './transcendental.ts';
 import { cases as update } from './update.ts';
+import { cases as within } from './within.ts';
 
 export const cases: Case[] = [
   ...elementwise,
@@ -49,6 +51,7 @@ export const cases: Case[] = [
   ...statistics,
   ...movement,
   ...slice,
+  ...split,
   ...matmul,
   ...einsum,
   ...conv,
@@ -66,6 +69,7 @@ export const cases: Case[] = [
   ...sort,
   ...softmax,
   ...random,
+  ...within,
   ...update,
   ...arena,
   ...diagonal,

@@ -1,5 +1,6 @@
 // Cases of matrix products: sizes around the tiles, operands read transposed, batches.
 import { expand } from '../../ops/broadcast.ts';
+import { CONFIGURATIONS } from '../../ops/gemm-config.ts';
 import { linear, matmul } from '../../ops/matmul.ts';
 import { permute, transpose } from '../../ops/movement.ts';
 import type { Shape } from '../../tensor/shape.ts';
@@ -130,8 +131,19 @@ const tiles = [
   product('tiles, batches, and more rows than columns', [3, 35, 20], [20, 17]),
   product('tiles, long sums in chunks', [17, 1030], [1030, 18]),
   product('tiles, no inner elements', [17, 0], [0, 18]),
+].map((item): Case => ({ ...item, gradients: 'compare' }));
+
+/** With every tile on every adapter. */
+const everyTile = [
+  product('tiles of all sizes', [131, 21], [21, 261]),
   product('tiles, long sums in blocks', [128, 17, 523], [523, 18]),
-].map((item): Case => ({ ...item, gradients: item.title.endsWith('blocks') ? 'none' : 'compare' }));
+].map(
+  (item): Case => ({
+    ...item,
+    gradients: 'none',
+    also: CONFIGURATIONS.map((configuration) => ({ configuration })),
+  }),
+);
 
 /** Sums of many products, which are cut into chunks where the outputs are few. */
 const long = [
@@ -199,6 +211,7 @@ export const cases = family({ forward: 2e-6, gradient: 2e-6 }, [
   ...batches,
   ...layers,
   ...tiles,
+  ...everyTile,
   special,
   ...many,
   ...long,

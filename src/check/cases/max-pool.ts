@@ -5,6 +5,7 @@ import { amax } from '../../ops/extrema.ts';
 import {
   adaptiveMaxPool1d,
   adaptiveMaxPool2d,
+  globalMaxPool1d,
   globalMaxPool2d,
   type MaxPoolOptions,
   maxPool1d,
@@ -212,9 +213,16 @@ const values: Case[] = [
   { op: 'maxPool2d', title: 'no images', inputs: [normal([0, 2, 4, 4])], run: slide(2) },
   { op: 'maxPool2d', title: 'no channels', inputs: [normal([2, 0, 5])], run: (x) => maxPool1d(x, 2) },
   { op: 'maxPool2d', title: 'to no elements', inputs: [apart([1, 2, 4, 5])], run: adapt([0, 2]) },
-  { op: 'max', title: 'global pooling', inputs: [apart([2, 3, 5, 7])], run: globalMaxPool2d },
+  { op: 'amax', title: 'global pooling', inputs: [apart([2, 3, 5, 7])], run: globalMaxPool2d },
   {
-    op: 'max',
+    op: 'amax',
+    title: 'global pooling of rows',
+    inputs: [apart([2, 3, 7]), apart([3, 7])],
+    run: (x, y) => [globalMaxPool1d(x), globalMaxPool1d(y)],
+    reference: (x, y) => [amax(x, 2, true), amax(y, 1, true)],
+  },
+  {
+    op: 'amax',
     title: 'global pooling, a large plane without a batch',
     inputs: [apart([2, 83, 101])],
     run: globalMaxPool2d,
@@ -310,6 +318,8 @@ const refused: Case[] = (
     ],
     ['output size -1', [2, 4], (x) => adaptiveMaxPool1d(x, -1), /expected outputSize as a whole number of at least 0/],
     ['rank 2, globally', [4, 4], globalMaxPool2d, /globalMaxPool2d: expected input \[N, C, H, W\] or \[C, H, W\]/],
+    ['rank 4, rows globally', [1, 2, 4, 4], globalMaxPool1d, /globalMaxPool1d: expected input \[N, C, L\] or \[C, L\]/],
+    ['empty rows, globally', [2, 0], globalMaxPool1d, /globalMaxPool1d: expected planes that are not empty/],
     ['empty planes, globally', [2, 0, 4], globalMaxPool2d, /globalMaxPool2d: expected planes that are not empty/],
   ] as [string, Shape, (x: Tensor) => Tensor, RegExp][]
 ).map(([title, x, run, error]) => refusal('maxPool2d', title, [normal(x)], run, error));

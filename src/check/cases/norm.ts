@@ -8,7 +8,7 @@ import { mean } from '../../ops/reduction.ts';
 import type { Shape } from '../../tensor/shape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { type Case, family, type Run, refusal } from '../case.ts';
-import { between, type Input, normal, whole } from '../values.ts';
+import { between, given, type Input, normal, SPECIAL, whole } from '../values.ts';
 
 const shapes: [title: string, x: Shape][] = [
   ['rows', [5, 3]],
@@ -37,6 +37,7 @@ const layouts = shapes.flatMap(([title, x]): Case[] => [
 ]);
 
 const X = [4, 3, 2];
+const { NaN: nan, POSITIVE_INFINITY: inf } = Number;
 
 const others: Case[] = [
   { op: 'batchNorm', title: 'no weight and bias', inputs: [normal(X)], run: (x) => batchNorm(x, { training: true }) },
@@ -58,6 +59,27 @@ const others: Case[] = [
     inputs: [normal(X), ...parameters(X), normal([3]), between(0.5, 2, [3])],
     run: (x, weight, bias, runningMean, runningVar) =>
       batchNorm(x, { weight, bias, runningMean, runningVar, training: false }),
+  },
+  {
+    op: 'batchNorm',
+    title: 'evaluation of no images',
+    inputs: [normal([0, 3, 2]), ...parameters(X), normal([3]), between(0.5, 2, [3])],
+    run: (x, weight, bias, runningMean, runningVar) =>
+      batchNorm(x, { weight, bias, runningMean, runningVar, training: false }),
+  },
+  {
+    op: 'batchNorm',
+    title: 'NaN and infinities, which stay in their channels',
+    inputs: [given([nan, 1, 2, inf, 3, 4, 5, -inf, 6, 7, 8, 9, 1, 2, 3, 4], [4, 4])],
+    run: (x) => batchNorm(x, { training: true }),
+    gradients: 'none',
+  },
+  {
+    op: 'batchNorm',
+    title: 'NaN and infinities in evaluation',
+    inputs: [given(SPECIAL, [9, 1]), given([0.5]), given([2])],
+    run: (x, runningMean, runningVar) => batchNorm(x, { runningMean, runningVar, training: false }),
+    gradients: 'none',
   },
   {
     op: 'runningStats',

@@ -41,6 +41,7 @@ const rolled = (title: string, shape: Shape, shifts: number | number[], dims?: n
 });
 
 const rolls: Case[] = [
+  { op: 'roll', title: 'NaN and infinities', inputs: [given(SPECIAL)], run: (x) => roll(x, 2, 0), gradients: 'none' },
   known('roll', 'known values', six, (x) => roll(x, 1, 1), [3, 1, 2, 6, 4, 5], [2, 3]),
   known('roll', 'known values backwards', six, (x) => roll(x, -1, -1), [2, 3, 1, 5, 6, 4], [2, 3]),
   known('roll', 'known values, flat', six, (x) => roll(x, 2), [5, 6, 1, 2, 3, 4], [2, 3]),

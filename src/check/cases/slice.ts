@@ -2,14 +2,14 @@
 import { expand, sum } from '../../ops/broadcast.ts';
 import { conv2d } from '../../ops/conv.ts';
 import { crossEntropy } from '../../ops/cross-entropy.ts';
-import { add, contiguous, mul, neg, where } from '../../ops/elementwise.ts';
+import { add, contiguous, mul, where } from '../../ops/elementwise.ts';
 import { matmul } from '../../ops/matmul.ts';
 import { maxPool2d } from '../../ops/max-pool.ts';
 import { transpose } from '../../ops/movement.ts';
 import { batchNorm } from '../../ops/norm.ts';
 import { dropout } from '../../ops/random.ts';
 import { mean } from '../../ops/reduction.ts';
-import { chunk, narrow, place, select, slice, split, unbind } from '../../ops/slice.ts';
+import { narrow, place, select, slice } from '../../ops/slice.ts';
 import { type Case, family, type Run, refusal } from '../case.ts';
 import { apart, coins, given, type Input, normal, SPECIAL, whole } from '../values.ts';
 import { dtypes, EXACT, known } from './movement.ts';
@@ -84,45 +84,6 @@ const slices: Case[] = [
   refusal('slice', 'select behind the end', ten, (x) => select(x, 0, 10), /select: index 10 is out of range for dim 0/),
   refusal('slice', 'select before the start', ten, (x) => select(x, 0, -11), /select: index -11 is out of range/),
   refusal('slice', 'select between', ten, (x) => select(x, 0, 0.5), /select: index 0.5 is out of range/),
-];
-
-/** PyTorch's uneven rules for 7 elements: 4 3, 3 3 1, 2 2 2 1, and 1 seven times. */
-const uneven = [
-  [0, 4, 7],
-  [0, 3, 6, 7],
-  [0, 2, 4, 6, 7],
-  [0, 2, 4, 6, 7],
-  [0, 1, 2, 3, 4, 5, 6, 7],
-];
-
-const lists: Case[] = [
-  sliced('split into parts of one size', [normal([7, 2])], (x) => split(x, 3)),
-  sliced('split into parts of given sizes', [normal([2, 7])], (x) => split(x, [1, 0, 4, 2], -1)),
-  sliced('split into one part', [normal([3])], (x) => split(x, 9)),
-  sliced('split of no elements', [normal([0, 2])], (x) => [...split(x, 3), ...split(x, 0), ...split(x, [0, 0])]),
-  {
-    ...sliced('chunk', [normal([7])], (x) => [2, 3, 4, 5, 9].flatMap((n) => chunk(x, n))),
-    reference: (x) => uneven.flatMap((ends) => ends.slice(1).map((end, i) => slice(x, 0, ends[i], end))),
-  },
-  sliced('chunk along a dim', [normal([3, 8, 2])], (x) => chunk(x, 3, 1)),
-  sliced('chunk of no elements', [normal([2, 0])], (x) => chunk(x, 3, 1)),
-  sliced('unbind', [normal([3, 4, 2])], (x) => [...unbind(x), ...unbind(x, -1)]),
-  sliced('unbind of nothing', [normal([0, 3]), normal([2])], (x, y) => [...unbind(x), neg(y)]),
-  refusal('slice', 'split into nothing', ten, (x) => split(x, 0), /split: expected parts of at least 1 element/),
-  refusal('slice', 'split into parts below 0', ten, (x) => split(x, -1), /split: expected parts of at least 1 element/),
-  refusal(
-    'slice',
-    'split into fewer',
-    ten,
-    (x) => split(x, [4, 5]),
-    /split: expected sizes that add up to 10, dim 0 of/,
-  ),
-  refusal('slice', 'split into more', ten, (x) => split(x, [4, 7]), /expected sizes that add up to 10.*got \[4,7\]/),
-  refusal('slice', 'split there and back', ten, (x) => split(x, [12, -2]), /expected sizes that add up to 10/),
-  refusal('slice', 'split of rank 0', [normal([])], (x) => split(x, 1), /split: dim 0 is out of range/),
-  refusal('slice', 'no chunks', ten, (x) => chunk(x, 0), /chunk: expected a count of at least 1, got 0/),
-  refusal('slice', 'chunk along no dim', ten, (x) => chunk(x, 2, 1), /chunk: dim 1 is out of range/),
-  refusal('slice', 'unbind of rank 0', [normal([])], (x) => unbind(x), /unbind: dim 0 is out of range/),
 ];
 
 const placed = (title: string, inputs: Input[], run: Run): Case => ({ op: 'place', title, inputs, run });
@@ -204,4 +165,4 @@ const readers: Case[] = [
   reads('dropout', [normal([7, 8])], (x) => [dropout(inner(x), 0.3), dropout(lower(x), 0.3)]),
 ];
 
-export const cases = family(EXACT, [...slices, ...lists, ...places, ...readers]);
+export const cases = family(EXACT, [...slices, ...places, ...readers]);
