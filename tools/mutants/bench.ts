@@ -161,6 +161,7 @@ export class Bench {
       const alone = runs.slice(at).findIndex(({ item }) => this.cases[item].faults);
       const batch = runs.slice(at, at + Math.max(1, Math.min(at < FIRST ? 1 : BATCH, alone < 0 ? BATCH : alone)));
       at += batch.length;
+      await this.prepare(batch);
       this.onStep(batch.reduce((total, { ms }) => total + ms, 0));
       const able: Run[] = [];
       for (const run of batch) {
@@ -225,6 +226,15 @@ export class Bench {
       }
       if (error instanceof ShaderError) throw error;
       return (error as Error).message;
+    }
+  }
+
+  /** Computes references that are missing: in a child that took the place of another, they count for no mutant. */
+  private async prepare(runs: Run[]): Promise<void> {
+    for (const { item } of runs) {
+      if (this.cases[item].faults || this.references.has(item)) continue;
+      this.onStep(LARGE_MS);
+      await this.reference(item).expected;
     }
   }
 
