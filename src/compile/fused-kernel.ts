@@ -30,6 +30,7 @@ export const chainKernel = (kernels: Kernel[], chain: Chain): Kernel => ({
   name: nameOf(kernels),
   cpu,
   flops: () => operations(chain),
+  quads: true,
   plan: (inputs) => planChain(chain, inputs),
 });
 

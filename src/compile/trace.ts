@@ -11,6 +11,7 @@ import { contiguousLayout, format, isContiguous, isPlain, type Layout, type Shap
 import { nextVersion, Tensor } from '../tensor/tensor.ts';
 import { fuse } from './fuse.ts';
 import { changedBy, dropDead, mergeEqual } from './graph.ts';
+import { placePacked } from './place.ts';
 import { Recorder } from './recorder.ts';
 import { mapTensors, type Pattern, patternOf, tensorsIn } from './tree.ts';
 import { deepStacks, userLine } from './where.ts';
@@ -94,8 +95,8 @@ export class Trace {
     }
     const { calls, inputs, constants } = recorder;
     const owns = (storage: Storage) => storage.backend === recorder;
-    const whole = dropDead(mergeEqual({ calls, inputs, constants, results }), owns);
-    this.graph = backend.fuses ? fuse(whole) : whole;
+    const whole = dropDead(mergeEqual({ calls, inputs, constants, zeroed: [], results }), owns);
+    this.graph = backend.fuses ? placePacked(fuse(whole), owns) : whole;
     const views = this.graph.calls.flatMap((call) => [...call.inputs, ...call.outputs]);
     const viewed = this.outcomes.flatMap((item) => (item.kind === 'view' ? [item] : []));
     const storages = new Set([...views, ...viewed].map(({ storage }) => storage).filter((storage) => !owns(storage)));

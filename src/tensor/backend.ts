@@ -123,6 +123,8 @@ export interface Kernel<A = any> {
   expression?(inputs: Spec[], outputs: Spec[], attrs: A): Expression;
   /** Whether all plans that have dispatches hand output 0 to `put` (see Dispatch). */
   puts?: boolean;
+  /** Whether plans write output 0 in quads, up to three elements past its last; elementwise ops do. */
+  quads?: boolean;
   /** Whether all dispatches of all plans read input 0 by `take` (see Dispatch), if at all. */
   takes?: boolean;
   /** The dispatches that compute the same on a GPU. Pure; called before any GPU work. */
@@ -165,6 +167,8 @@ export interface Graph {
   inputs: Storage[];
   /** Own storages that hold the same values at the start of every replay. */
   constants: Map<Storage, HostArray>;
+  /** Own storages that are zeros before the first replay, and share no memory: what no call writes stays zero. */
+  zeroed: Storage[];
   /** What a replay hands out: contiguous, on own storages. */
   results: View[];
 }

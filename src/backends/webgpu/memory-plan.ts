@@ -78,6 +78,7 @@ export class ProgramMemory {
       if (changed.has(storage)) spans.get(storage)!.first = -1;
       else spans.delete(storage);
     }
+    for (const storage of graph.zeroed) spans.delete(storage);
     const needs = [...spans.values()];
     const temps = plans.map(({ temps = [] }, c) =>
       temps.map((n) => needs.push({ bytes: n * 4, first: c, last: c }) - 1),
@@ -90,6 +91,11 @@ export class ProgramMemory {
     );
     this.bytes.unshared = needs.reduce((total, { bytes }) => total + bytes, 0);
     graph.constants.clear(); // the host need not hold them too
+    for (const storage of graph.zeroed) {
+      const kept = this.upload(storage, new Float32Array((storage.handle as Symbolic).elements));
+      this.bytes.unshared += kept.used;
+      this.places.set(storage, kept);
+    }
     for (const [storage, data] of constants) {
       const kept = this.upload(storage, data);
       this.bytes.unshared += kept.used;
