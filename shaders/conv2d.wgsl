@@ -50,18 +50,6 @@ fn tap(start: vec4<u32>, k: u32, dilation: u32, stride: u32) -> vec4<u32> {
   return select(vec4<u32>(0xffffffffu), at / stride, at % stride == vec4<u32>());
 }
 
-// Writes channel o of a group; `places` are those of its channel 0.
-fn store4(positions: vec4<u32>, places: vec4<u32>, o: u32, values: vec4<f32>) {
-  if (o >= params.O) {
-    return;
-  }
-  let at = places + o * params.outH * params.outW;
-  if (positions.x < params.positions) { put(at.x, values.x); }
-  if (positions.y < params.positions) { put(at.y, values.y); }
-  if (positions.z < params.positions) { put(at.z, values.z); }
-  if (positions.w < params.positions) { put(at.w, values.w); }
-}
-
 @compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -166,14 +154,11 @@ fn main(
   }
   let size = params.outH * params.outW;
   let places = (image * params.groups + group) * params.O * size + at % size;
-  store4(positions, places, o, t0 + c0);
-  if (TILE == 8u) {
-    store4(positions, places, o + 1u, t1 + c1);
-    store4(positions, places, o + 2u, t2 + c2);
-    store4(positions, places, o + 3u, t3 + c3);
-    store4(positions, places, o + 4u, t4 + c4);
-    store4(positions, places, o + 5u, t5 + c5);
-    store4(positions, places, o + 6u, t6 + c6);
-    store4(positions, places, o + 7u, t7 + c7);
+  // In one loop, for drivers compile `put`, which may be long, wherever it is called.
+  let sums = array<vec4<f32>, 8>(t0 + c0, t1 + c1, t2 + c2, t3 + c3, t4 + c4, t5 + c5, t6 + c6, t7 + c7);
+  for (var n = 0u; n < min(TILE, params.O - o) * 4u; n++) {
+    if (positions[n % 4u] < params.positions) {
+      put(places[n % 4u] + (o + n / 4u) * size, sums[n / 4u][n % 4u]);
+    }
   }
 }

@@ -42,20 +42,6 @@ struct Params {
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(3) var<uniform> params: Params;
 
-fn store4(base: u32, t: vec4<u32>, values: vec4<f32>) {
-  if (t.x < params.items) { put(base + t.x, values.x); }
-  if (t.y < params.items) { put(base + t.y, values.y); }
-  if (t.z < params.items) { put(base + t.z, values.z); }
-  if (t.w < params.items) { put(base + t.w, values.w); }
-}
-
-// Writes channel o of the tile, unless it lies past the last one of its group.
-fn storeChannel(chunk: u32, o: u32, last: u32, t: vec4<u32>, values: vec4<f32>) {
-  if (o <= last) {
-    store4((chunk * params.groups * params.O + o) * params.columns, t, values);
-  }
-}
-
 @compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -131,16 +117,12 @@ fn main(
       }
     }
   }
-  if (TILE == 1u) {
-    store4(chunk * params.items, t, c0);
-  } else {
-    storeChannel(chunk, o, last, t, c0);
-    storeChannel(chunk, o + 1u, last, t, c1);
-    storeChannel(chunk, o + 2u, last, t, c2);
-    storeChannel(chunk, o + 3u, last, t, c3);
-    storeChannel(chunk, o + 4u, last, t, c4);
-    storeChannel(chunk, o + 5u, last, t, c5);
-    storeChannel(chunk, o + 6u, last, t, c6);
-    storeChannel(chunk, o + 7u, last, t, c7);
+  // In one loop, for drivers compile `put`, which may be long, wherever it is called.
+  let sums = array<vec4<f32>, 8>(c0, c1, c2, c3, c4, c5, c6, c7);
+  let base = select((chunk * params.groups * params.O + o) * params.columns, chunk * params.items, TILE == 1u);
+  for (var n = 0u; n < min(TILE, last + 1u - o) * 4u; n++) {
+    if (t[n % 4u] < params.items) {
+      put(base + (n / 4u) * params.columns + t[n % 4u], sums[n / 4u][n % 4u]);
+    }
   }
 }

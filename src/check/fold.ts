@@ -2,7 +2,7 @@
 import type { Dispatch } from '../tensor/backend.ts';
 
 /** How shaders take their workgroup from a grid, see `grid` in src/ops/launch.ts. */
-const BY_GRID = /\.y \* groups\.x\b/;
+const BY_GRID = /\.y \* (work)?groups\.x\b/;
 /** Workgroups in x where there are enough of them for several rows that are not as many. */
 const ROW = 3;
 
