@@ -43,24 +43,6 @@ fn load(line: u32, column: u32, width: u32) -> f32 {
   return select(0.0, x[select(0u, line + column, inside)], inside);
 }
 
-fn store4(at: u32, kw: u32, values: vec4<f32>) {
-  if (kw < params.kernelW) { put(at, values.x); }
-  if (kw + 1u < params.kernelW) { put(at + 1u, values.y); }
-  if (kw + 2u < params.kernelW) { put(at + 2u, values.z); }
-  if (kw + 3u < params.kernelW) { put(at + 3u, values.w); }
-}
-
-// Writes the taps of one channel, unless it lies past the last one of its group.
-fn store8(chunk: u32, o: u32, last: u32, kernelRow: u32, kw: u32, low: vec4<f32>, high: vec4<f32>) {
-  if (o <= last) {
-    let at = (chunk * params.groups * params.O + o) * params.columns + kernelRow * params.kernelW + kw;
-    store4(at, kw, low);
-    if (WIDE) {
-      store4(at + 4u, kw + 4u, high);
-    }
-  }
-}
-
 @compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -170,16 +152,15 @@ fn main(
       }
     }
   }
-  if (item < params.items) {
-    store8(chunk, o, last, at, kw, c0, d0);
-    if (TILE == 8u) {
-      store8(chunk, o + 1u, last, at, kw, c1, d1);
-      store8(chunk, o + 2u, last, at, kw, c2, d2);
-      store8(chunk, o + 3u, last, at, kw, c3, d3);
-      store8(chunk, o + 4u, last, at, kw, c4, d4);
-      store8(chunk, o + 5u, last, at, kw, c5, d5);
-      store8(chunk, o + 6u, last, at, kw, c6, d6);
-      store8(chunk, o + 7u, last, at, kw, c7, d7);
+  if (item >= params.items) {
+    return;
+  }
+  // In one loop, for drivers compile `put`, which may be long, wherever it is called.
+  let sums = array<vec4<f32>, 16>(c0, d0, c1, d1, c2, d2, c3, d3, c4, d4, c5, d5, c6, d6, c7, d7);
+  let base = (chunk * params.groups * params.O + o) * params.columns + at * params.kernelW + kw;
+  for (var n = 0u; n < min(TILE, last + 1u - o) * 8u; n++) {
+    if (kw + n % 8u < params.kernelW) {
+      put(base + (n / 8u) * params.columns + n % 8u, sums[n / 4u][n % 4u]);
     }
   }
 }

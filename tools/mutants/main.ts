@@ -84,10 +84,13 @@ async function run(flags: Flags): Promise<void> {
     const all = mutantsOf(runs.flatMap(({ uses }) => uses));
     console.log(`${runs.length} runs of cases, ${all.length} mutants, ${seconds().toFixed(1)} s`);
     const { equal, stale } = listed(all);
-    const known = flags.after ? caughtBefore(JSON.parse(await readFile(flags.after, 'utf8')), all) : new Map();
-    const left = all.filter(
-      (mutant) => !known.has(mutant) && wanted(mutant, flags, runs) && (flags.equivalent || !equal.has(mutant)),
-    );
+    const earlier = flags.after ? earlierOf(JSON.parse(await readFile(flags.after, 'utf8')), all) : new Map();
+    const isOpen = (mutant: Mutant) => flags.equivalent || !equal.has(mutant);
+    // Those that survived before take the longest.
+    const rank = (mutant: Mutant) => Number(earlier.get(mutant)?.state === 'survived');
+    const left = all
+      .filter((mutant) => !isSettled(earlier.get(mutant)) && wanted(mutant, flags, runs) && isOpen(mutant))
+      .sort((a, b) => rank(a) - rank(b));
     const chosen =
       flags.sample || flags.budget
         ? [...shuffled(left.length, { seed: flags.seed, stream: 0 })].slice(0, flags.sample).map((i) => left[i])
@@ -107,7 +110,7 @@ async function run(flags: Flags): Promise<void> {
       () => !stopped && seconds() < (flags.budget ?? Number.POSITIVE_INFINITY),
     );
     const outcomes = all.map((mutant): Outcome => {
-      const outcome = tried.get(mutant) ?? known.get(mutant);
+      const outcome = tried.get(mutant) ?? earlier.get(mutant);
       const isEqual = equal.has(mutant) && outcome?.state !== 'caught';
       return {
         ...mutant,
@@ -116,7 +119,8 @@ async function run(flags: Flags): Promise<void> {
     });
     if (flags.json) await writeFile(flags.json, JSON.stringify({ seconds: seconds(), outcomes }, null, 1));
     console.log(formatOutcomes(outcomes));
-    const taken = known.size > 0 ? `, ${known.size} taken over` : '';
+    const settled = [...earlier.values()].filter(isSettled).length;
+    const taken = settled > 0 ? `, ${settled} taken over` : '';
     const caught = `${(100 * score(outcomes)).toFixed(1)} % caught`;
     console.log(`${tried.size} tried in ${seconds().toFixed(1)} s${taken}: ${caught}`);
     const wrong = [...tried].filter(([mutant, { state }]) => equal.has(mutant) && state === 'caught');
@@ -135,19 +139,20 @@ async function run(flags: Flags): Promise<void> {
   }
 }
 
-/** What an earlier run caught of the mutants there are now: those whose function and line are as they were. */
-function caughtBefore({ outcomes }: { outcomes: Outcome[] }, mutants: Mutant[]): Map<Mutant, Tried> {
+/** What an earlier run made of the mutants there are now: those whose function and line are as they were. */
+function earlierOf({ outcomes }: { outcomes: Outcome[] }, mutants: Mutant[]): Map<Mutant, Tried> {
   const name = ({ file, key }: Mutant) => `${file}|${key}`;
-  const earlier = new Map(outcomes.map((outcome) => [name(outcome), outcome]));
-  const found = new Map<Mutant, Tried>();
-  for (const mutant of mutants) {
-    const outcome = earlier.get(name(mutant));
-    if (outcome?.state === 'caught' || outcome?.state === 'invalid') {
-      found.set(mutant, { state: outcome.state, how: outcome.how });
-    }
-  }
-  return found;
+  const known = new Map(outcomes.map((outcome) => [name(outcome), outcome]));
+  return new Map(
+    mutants.flatMap((mutant) => {
+      const outcome = known.get(name(mutant));
+      const wasTried = outcome && outcome.state !== 'untried' && outcome.state !== 'equivalent';
+      return wasTried ? [[mutant, { state: outcome.state, how: outcome.how }] as const] : [];
+    }),
+  );
 }
+
+const isSettled = (outcome?: Tried) => outcome?.state === 'caught' || outcome?.state === 'invalid';
 
 function titleOf({ item, ...way }: Run): string {
   return `${cases[item].op}, ${cases[item].title}, ${wayText(way)}`;
