@@ -152,7 +152,9 @@ function earlierOf({ outcomes }: { outcomes: Outcome[] }, mutants: Mutant[]): Ma
   );
 }
 
-const isSettled = (outcome?: Tried) => outcome?.state === 'caught' || outcome?.state === 'invalid';
+function isSettled(outcome?: Tried): boolean {
+  return outcome?.state === 'caught' || outcome?.state === 'invalid';
+}
 
 function titleOf({ item, ...way }: Run): string {
   return `${cases[item].op}, ${cases[item].title}, ${wayText(way)}`;
