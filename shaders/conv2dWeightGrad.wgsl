@@ -119,7 +119,7 @@ fn main(
   }
   // In one loop, for drivers compile `put`, which may be long, wherever it is called.
   let sums = array<vec4<f32>, 8>(c0, c1, c2, c3, c4, c5, c6, c7);
-  let base = select((chunk * params.groups * params.O + o) * params.columns, chunk * params.items, TILE == 1u);
+  let base = (chunk * params.groups * params.O + o) * params.columns;
   for (var n = 0u; n < min(TILE, last + 1u - o) * 4u; n++) {
     if (t[n % 4u] < params.items) {
       put(base + (n / 4u) * params.columns + t[n % 4u], sums[n / 4u][n % 4u]);

@@ -157,14 +157,28 @@ const values: Case[] = [
   value('no dims behind the classes', [normal([2, 3, 0]), givenWhole([], [2, 0])], each()),
   value('all equal', [given(Array(20).fill(3), [2, 10]), givenWhole([0, 9])], each()),
   value('transposed logits', [normal([4, 3]), labels], (x, y) => each()(transpose(x), y)),
+  ...[97, 63].map((place) =>
+    value(
+      `large logits far behind, at ${place}`,
+      [
+        given(
+          Array.from({ length: 262 }, (_, i) => (i % 131 === place ? 300 : i / 131)),
+          [2, 131],
+        ),
+        whole(0, 131, [2]),
+      ],
+      each(),
+      compare,
+    ),
+  ),
   value(
-    'large logits far behind',
+    'large logits far behind, and dims behind the classes',
     [
       given(
-        Array.from({ length: 262 }, (_, i) => (i % 131 === 97 ? 300 : i / 131)),
-        [2, 131],
+        Array.from({ length: 262 }, (_, i) => (i >> 1 === 63 ? 300 : i / 131)),
+        [1, 131, 2],
       ),
-      whole(0, 131, [2]),
+      whole(0, 131, [1, 2]),
     ],
     each(),
     compare,
