@@ -115,12 +115,15 @@ export function reportHtml(report: Report): string {
     const found = libraries[name]!;
     return found.status === 'ok' && name !== 'downhill' ? ratio(found, libraries.downhill) : null;
   });
-  const rates = linesOf(report, ({ libraries, workload }, name) => {
-    const found = libraries[name]!;
-    if (found.status !== 'ok' || workload.group === 'elementwise' || workload.group === 'reduction') return null;
-    const share = (ms: number) => workload.flops / ms / 1e6 / report.peaks.gflops;
-    return { median: share(found.step.median), low: share(found.step.high), high: share(found.step.low) };
-  });
+  // Elementwise ops and reductions are as fast as memory, the others as multiply-adds.
+  const rates = (ofMemory: boolean) =>
+    linesOf(report, ({ libraries, workload }, name) => {
+      const found = libraries[name]!;
+      if (found.status !== 'ok' || ['elementwise', 'reduction'].includes(workload.group) !== ofMemory) return null;
+      const [work, peak] = ofMemory ? [workload.bytes, report.peaks.gbs] : [workload.flops, report.peaks.gflops];
+      const share = (ms: number) => work / ms / 1e6 / peak;
+      return { median: share(found.step.median), low: share(found.step.high), high: share(found.step.low) };
+    });
   const firsts = linesOf(report, ({ libraries }, name) => {
     const found = libraries[name]!;
     return found.status === 'ok' ? exactly(found.firstMs) : null;
@@ -132,7 +135,8 @@ export function reportHtml(report: Report): string {
 <style>${style}</style></head><body><main>
 <header><h1>Benchmarks</h1><p>${escape(where)}</p>${details.map((line) => `<p>${escape(line)}</p>`).join('')}<p>${escape(report.date)}</p></header>
 ${dots('Times downhill', "A step's time in parts of downhill's, with quartiles: right of 1 is slower.", ratios, (v) => `${Number(v.toPrecision(3))}`, 1)}
-${dots('Share of the peak', 'Floating-point operations by the textbook, in parts of the multiply-adds that the adapter did in this run.', rates, share, 1)}
+${dots('Share of the peak', 'Floating-point operations by the textbook, in parts of the multiply-adds that the adapter did in this run.', rates(false), share, 1)}
+${dots('Share of the copy rate', 'Bytes that must be moved at least, in parts of what a copy by a shader moved in this run.', rates(true), share, 1)}
 ${dots('First step', 'With all compilation, in a fresh process without kept shaders.', firsts, duration)}
 <section><h2>All figures</h2><p>Every value was checked against float64 before it was timed. JS: until the commands of a step are handed over.
 Bytes: inputs read and outputs written once; of training, activations written and read once, parameters and moments read and written.</p>${table(report)}</section>

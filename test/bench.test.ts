@@ -157,6 +157,12 @@ describe('the report', () => {
     expect(html).toContain('title="jax-js: 2.5 (1.88 to 3.33)"');
     expect(html.match(/<section>/g)).toHaveLength(4);
     expect(html).not.toMatch(/https?:|NaN|undefined|Infinity/);
+    // 2^24 numbers read and one written in 20 ms, where a copy moves 10 GB in a second.
+    const { id, title, group, flops, bytes } = workloadOf('sum-2p24');
+    const sum: Row = { workload: { id, title, group, flops, bytes }, libraries: { downhill: timed(20) } };
+    const both = reportHtml({ ...report, rows: [row, sum] });
+    expect(both.match(/<section>/g)).toHaveLength(5);
+    expect(both.slice(both.indexOf('Share of the copy rate'))).toContain('title="downhill: 33.6 % (28 % to 37.3 %)"');
   });
 });
 

@@ -215,11 +215,16 @@ describe.each(['webgpu', 'cpu'])('on %s', (kind) => {
     test('name the line of what cannot be traced', () => {
       const w = owned(ones([2]));
       const p = owned(tensor([1, 2], { requiresGrad: true }));
+      const number = (x: Tensor) => x as unknown as number;
       const other = owned(ones([2], { device: devices[kind === 'cpu' ? 'webgpu' : 'cpu'] }));
       const passing = ones([2]);
       const cases: [(x: Tensor) => unknown, RegExp][] = [
         [(x) => void x.sum().item(), /a tensor's value cannot be read inside/],
         [(x) => void w.add(x).tolist(), /a tensor's value cannot be read inside/],
+        // What JavaScript takes for a number: control flow on data, and shapes that depend on it.
+        [(x) => (number(x.sum()) > 0 ? x : x.neg()), /a tensor's value cannot be read inside/],
+        [(x) => ones([number(x.sum()) * 2]), /a tensor's value cannot be read inside/],
+        [(x) => ones([Math.max(1, number(x.sum()))]), /a tensor's value cannot be read inside/],
         [() => w.assign([3, 4]), /cannot be assigned/],
         [(x) => x.assign([3, 4]), /cannot be assigned/],
         [(x) => x.add(1).assign([3, 4]), /cannot be assigned/],

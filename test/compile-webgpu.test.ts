@@ -1,5 +1,5 @@
 // Compiled functions on WebGPU: submits, dispatches, order, buffers.
-import { compile, memory, ones, optim, scope, setDefaultDevice, type Tensor, tensor } from 'downhill';
+import { compile, init, memory, ones, optim, scope, setDefaultDevice, type Tensor, tensor } from 'downhill';
 import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { WebGpuBackend } from '../src/backends/webgpu/backend.ts';
 import { planMemory } from '../src/backends/webgpu/memory-plan.ts';
@@ -97,6 +97,71 @@ describe('on WebGPU', () => {
     });
     expect(counts().submits).toBe(start + 10);
     expect(await values(results)).toEqual(Array(10).fill([2, 2, 2, 2]));
+  });
+
+  test('all pipelines compile side by side, before anything is submitted', async () => {
+    const device = await init();
+    onTestFinished(() => {
+      device.destroy();
+      setDefaultDevice(devices.webgpu);
+    });
+    const backend = device.backend as WebGpuBackend;
+    const { device: gpu } = backend as unknown as { device: GPUDevice };
+    const build = gpu.createComputePipelineAsync.bind(gpu);
+    let open = () => {};
+    const gate = new Promise<void>((resolve) => (open = resolve));
+    const asked = vi.spyOn(gpu, 'createComputePipelineAsync').mockImplementation(async (descriptor) => {
+      const pipeline = await build(descriptor);
+      await gate;
+      return pipeline;
+    });
+    const atOnce = vi.spyOn(gpu, 'createComputePipeline');
+    onTestFinished(() => {
+      for (const spy of [asked, atOnce]) spy.mockRestore();
+    });
+    const run = owned(compile((x: Tensor, y: Tensor) => [x.matmul(y).relu(), x.softmax(-1), y.flip(0)]));
+    const [x, y] = [owned(tensor([[1, 2]])), owned(tensor([[3], [4]]))];
+    const found = run(x, y).map((t) => owned(t));
+    expect(run.explain().kernels.flatMap(({ shaders }) => shaders)).toHaveLength(3);
+    expect(asked).toHaveBeenCalledTimes(3);
+    expect(backend.counts().submits).toBe(0);
+    open();
+    const [product, , flipped] = await values(found);
+    expect([product, flipped]).toEqual([[[11]], [[4], [3]]]);
+    expect(asked).toHaveBeenCalledTimes(3);
+    expect(atOnce).not.toHaveBeenCalled();
+  });
+
+  test('a loss that is being read holds up no later call', async () => {
+    const device = await init();
+    onTestFinished(() => {
+      device.destroy();
+      setDefaultDevice(devices.webgpu);
+    });
+    const backend = device.backend as WebGpuBackend;
+    const { device: gpu } = backend as unknown as { device: GPUDevice };
+    const x = owned(ones([4]));
+    const run = owned(compile((x: Tensor) => x.sum()));
+    const first = owned(run(x));
+    // From here on no staging buffer is mapped before the gate opens.
+    let open = () => {};
+    const gate = new Promise<void>((resolve) => (open = resolve));
+    const make = gpu.createBuffer.bind(gpu);
+    const spy = vi.spyOn(gpu, 'createBuffer').mockImplementation((descriptor) => {
+      const buffer = make(descriptor);
+      if ((descriptor.usage & GPUBufferUsage.MAP_READ) === 0) return buffer;
+      const map = buffer.mapAsync.bind(buffer);
+      const late = (...args: Parameters<GPUBuffer['mapAsync']>) => gate.then(() => map(...args));
+      return Object.defineProperty(buffer, 'mapAsync', { value: late });
+    });
+    onTestFinished(() => spy.mockRestore());
+    const losses = [first.item()];
+    // Until what the first call needs is compiled, it waits, and all behind it.
+    await vi.waitFor(() => expect(backend.counts().submits).toBe(2), { timeout: 600_000 });
+    for (let i = 0; i < 2; i++) losses.push(owned(run(x)).item());
+    expect(backend.counts().submits).toBe(6);
+    open();
+    expect(await Promise.all(losses)).toEqual([4, 4, 4]);
   });
 
   test('halves, of odd counts and at odd places', async () => {

@@ -214,6 +214,15 @@ describe('creation', () => {
     }
   });
 
+  test('a tensor is text where text is wanted, and never taken for a number', () => {
+    const x = tensor([1, 2], { device: cpu });
+    expect(`${x}`).toBe('Tensor([2], float32, CPU, float64)');
+    for (const use of [() => Number(x), () => (x as unknown as number) > 0, () => (x as unknown as number) + 1]) {
+      expect(use).toThrow('expected a number, got Tensor([2], float32, CPU, float64): its value comes by await item()');
+    }
+    x.dispose();
+  });
+
   test('a shape that is no list is refused', () => {
     expect(() => zeros(3 as never)).toThrow('full: expected a shape such as [2, 3], got 3');
   });

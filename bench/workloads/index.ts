@@ -161,6 +161,7 @@ export const workloads: Workload[] = [
   over('sum', 'sum-2p24', 'sum of 2^24', [[M]], [1], 1e-3),
   over('softmax', 'softmax', 'softmax of 4096 rows of 1024', [[4096, 1024]], [4096, 1024]),
   over('sumDim0', 'sum-dim0', 'sum of 4096x4096 along dim 0', [[4096, 4096]], [4096]),
+  ...convolution('conv5-1-8', 'conv 5x5 1->8, 64x28x28', [64, 1, 28, 28], 8, 5),
   ...convolution('conv5-8-16', 'conv 5x5 8->16, 64x14x14', [64, 8, 14, 14], 16, 5),
   ...convolution('conv3-64', 'conv 3x3 64->64, 16x32x32', [16, 64, 32, 32], 64, 3),
   training({ id: 'mlp', title: 'MLP 784-256-256-10', batch: 64, data: 'mnist', classes: 10 }, mlp()),

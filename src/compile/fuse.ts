@@ -157,8 +157,9 @@ class Fusion {
     const elementwise = this.read(group).length + this.stored(group).length;
     if (group.front === null) return elementwise;
     const { inputs, outputs } = this.calls[group.front];
-    // One more than the call's own, for what else its dispatches may bind: scratch memory, or that of faults.
-    return inputs.length + outputs.length + 1 + elementwise;
+    // The first that is stored takes the place of output 0. One more, for what else its dispatches may bind: scratch memory,
+    // or that of faults.
+    return inputs.length + outputs.length - 1 + elementwise + 1;
   }
 
   /** What the elementwise members read that is made elsewhere, each view in each shape once. */

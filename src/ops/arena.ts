@@ -10,6 +10,7 @@ import type { Dispatch, Plan, Slot } from '../tensor/backend.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import { ALIGNMENT, elementCount, format, type Shape } from '../tensor/shape.ts';
 import { checkFlat, flatPlan, flatRow, floats } from './flat.ts';
+import { perInput, perOutput } from './flops.ts';
 import { ceilDiv, constants, grid, threads } from './launch.ts';
 
 /** Elements that an arena sets aside for a tensor: whole alignments, and one for a tensor without elements. */
@@ -83,6 +84,7 @@ export const gradNormOp: Op<{ normType: number }> = define({
     for (const v of g.data) total = normType === 2 ? total + v * v : Math.max(total, Math.abs(v));
     out.data[0] = normType === 2 ? Math.sqrt(total) : total;
   },
+  flops: perInput(2),
   plan: ([g], _outputs, { normType }, gpu): Plan => {
     const [n] = g.shape;
     const groups = Math.min(GROUPS, Math.max(1, ceilDiv(n, CHUNK)));
@@ -121,6 +123,7 @@ export const clipGradNormOp: Op<{ maxNorm: number }> = define({
     const scale = Math.min(1, maxNorm / (norm.data[0] + 1e-6));
     for (let i = 0; i < g.data.length; i++) g.data[i] *= scale;
   },
+  flops: perOutput(1),
   plan: (_inputs, [g], { maxNorm }) =>
     flatPlan({ file: 'clipGradNorm.wgsl', source: clipGradNormSource }, g.shape[0], floats(maxNorm)),
   vjp: null,
@@ -130,6 +133,7 @@ export const clipGradNormOp: Op<{ maxNorm: number }> = define({
 export const clipGradValueOp: Op<{ limit: number }> = flatRow({
   name: 'clipGradValue',
   shader: { file: 'clipGradValue.wgsl', source: clipGradValueSource },
+  flops: 2,
   updates: ['g'],
   reads: [],
   params: ({ limit }) => floats(limit),
@@ -142,6 +146,7 @@ export const clipGradValueOp: Op<{ limit: number }> = flatRow({
 export const emaOp: Op<{ decay: number }> = flatRow({
   name: 'ema',
   shader: { file: 'ema.wgsl', source: emaSource },
+  flops: 3,
   updates: ['a'],
   reads: ['x'],
   params: ({ decay }) => floats(1 - decay),

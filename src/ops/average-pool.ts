@@ -4,7 +4,7 @@ import { define, type Op } from '../autograd/op.ts';
 import { apply } from '../autograd/tape.ts';
 import type { GpuTraits } from '../tensor/backend.ts';
 import { ShapeError } from '../tensor/errors.ts';
-import type { Shape } from '../tensor/shape.ts';
+import { elementCount, type Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import {
   adaptiveWindows,
@@ -18,6 +18,7 @@ import {
   planesOf,
   planRows,
   slidingWindows,
+  tapCount,
   type Windows,
 } from './pool.ts';
 import { mean } from './reduction.ts';
@@ -56,6 +57,7 @@ const poolOp: Op<AverageAttrs> = define({
       out.data[window] += x.data[element] / divisor(i, j);
     });
   },
+  flops: ([x], [out], attrs) => tapCount(x.shape, attrs) + elementCount(out.shape),
   puts: true,
   plan: (_inputs, [out], attrs, gpu) => plan(out.shape, attrs, gpu, false),
   vjp: ([g], { attrs }) => [apply(gradOp, [g!], attrs)[0]],
@@ -71,6 +73,7 @@ const gradOp: Op<AverageAttrs> = define({
       out.data[element] += g.data[window] / divisor(i, j);
     });
   },
+  flops: ([g], _outputs, attrs) => tapCount(g.shape, attrs) + elementCount(g.shape),
   puts: true,
   plan: (_inputs, [out], attrs, gpu) => plan(out.shape, attrs, gpu, true),
   vjp: ([gg], { attrs }) => [apply(poolOp, [gg!], attrs)[0]],

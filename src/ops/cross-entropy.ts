@@ -8,6 +8,7 @@ import { elementCount, isContiguous, isPlain, type Layout } from '../tensor/shap
 import type { Tensor } from '../tensor/tensor.ts';
 import { sum } from './broadcast.ts';
 import { add, cast, mul, neg, onesLike, where } from './elementwise.ts';
+import { perInput, perOutput } from './flops.ts';
 import {
   checkClasses,
   checkIgnore,
@@ -56,6 +57,7 @@ const rowsOp: Op<CrossEntropyAttrs> = define({
       loss.data[row] = label < 0 ? 0 : rest.data[row] - own * shifted[label] - spread;
       counted.data[row] = Number(label >= 0);
     }),
+  flops: perInput(4),
   plan: ([{ shape }], _outputs, { own, even, ignore }, gpu) => {
     const [N, C, D] = shape;
     const preamble = constants({ WG: threads(gpu), BLOCK }) + failing(6) + shaderMath('preciseLog(x) nan()', source);
@@ -92,6 +94,7 @@ const gradOp: Op<CrossEntropyAttrs> = define({
         out.data[i] = label < 0 ? 0 : (p - (c === label ? own + even : even)) * g.data[row];
       });
     }),
+  flops: perOutput(5),
   puts: true,
   // The gradient of a mean is one number for all rows.
   strided: (inputs) => inputs.map((x, k) => isPlain(x) || (k === 4 && isOneNumber(x))),

@@ -10,6 +10,7 @@ import { broadcastShapes, contiguousLayout, elementCount, expandLayout, type Sha
 import { Tensor } from '../tensor/tensor.ts';
 import { expand, sumTo } from './broadcast.ts';
 import { NAMES, planElementwise } from './elementwise-plan.ts';
+import { perOutput } from './flops.ts';
 
 /** A tensor or a plain number; numbers go to the shader as uniforms. */
 export type Operand = Tensor | number;
@@ -69,6 +70,7 @@ export function elementwise(row: ElementwiseRow): (operands: Operand[], scalars?
     cpu: (inputs, [out], attrs) => compute(functionOf(row, inputs), inputs, out, attrs),
     winners: row.branch && ((inputs, [{ shape }], attrs) => branches(row.branch!, inputs, shape, attrs)),
     expression: (inputs, [out], attrs) => expression(row, inputs, out, attrs),
+    flops: perOutput(1),
     plan: (inputs, [out], attrs) => planElementwise(expression(row, inputs, out, attrs), inputs, out),
     vjp: row.vjp.some((d) => d) ? ([g], call) => derivatives(row, g!, call) : null,
   });

@@ -4,6 +4,7 @@ import type { Param, Plan, Spec } from '../tensor/backend.ts';
 import type { HostArray } from '../tensor/dtype.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import { format } from '../tensor/shape.ts';
+import { perOutput } from './flops.ts';
 import { ceilDiv, constants, grid } from './launch.ts';
 
 /** A row of the family. Its arenas go by the same names in `cpu` and in the shader. */
@@ -20,6 +21,8 @@ export interface FlatRow<A> {
   optional?: Record<string, { flag: string; on: boolean }>;
   /** What the shader's uniform block holds behind the number of elements. */
   params: (attrs: A) => Param[];
+  /** Floating-point operations for each element, by the formula. Default: it only moves them. */
+  flops?: number;
   /** The float64 reference, on arenas by name. */
   cpu: (arenas: Record<string, HostArray>, attrs: A) => void;
 }
@@ -37,6 +40,7 @@ export function flatRow<A>(row: FlatRow<A>): Op<A> {
       const arenas = [...inputs, ...outputs].map(({ data }, i) => [[...reads, ...updates][i], data] as const);
       row.cpu(Object.fromEntries(arenas), attrs);
     },
+    flops: row.flops === undefined ? undefined : perOutput(row.flops),
     plan: (_inputs, [x], attrs) => flatPlan(shader, x.shape[0], row.params(attrs)),
     vjp: null,
   });

@@ -12,6 +12,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { expand } from './broadcast.ts';
 import type { Operand } from './define.ts';
 import { add, ne, where } from './elementwise.ts';
+import { perInput } from './flops.ts';
 import { ceilDiv, constants, failing, grid, threads } from './launch.ts';
 import { reshape } from './movement.ts';
 import { planScatter } from './scatter-plan.ts';
@@ -128,6 +129,7 @@ const scatterOp: Op<ScatterAttrs> = define({
       out.data[place] += source.data[i];
     });
   },
+  flops: perInput(1),
   plan: ([source, index], [out], { op, dim }, gpu) =>
     planScatter(source, index, out, dim, outOfRange(op, out.shape[dim]), gpu),
   vjp: ([g], { inputs: [, index], attrs: { op, dim } }) => [apply(gatherOp, [g!, index], { op, dim })[0], null],

@@ -7,6 +7,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { relu } from './activation.ts';
 import { sum } from './broadcast.ts';
 import { add, cast, gt, mul, ne, square, sub, where } from './elementwise.ts';
+import { perOutput } from './flops.ts';
 import { eachRow, IGNORE, labelWeights, outOfRange, placeClass, rowsOf } from './labels.ts';
 import { ceilDiv, failing, grid } from './launch.ts';
 import { checkOption, checkPair, type LossOptions, type Reduce, reducer } from './loss.ts';
@@ -29,6 +30,7 @@ const marginsOp: Op<MarginAttrs> = define({
         out.data[i] = c === label ? 0 : Math.max(0, x.data[i] - x.data[at[label]] + margin);
       });
     }),
+  flops: perOutput(3),
   winners: (_, [out]) => Array.from(out.data, (v) => Number(v > 0)),
   plan: ([{ shape }], _outputs, { op, margin }) => {
     const n = elementCount(shape);

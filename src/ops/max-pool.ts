@@ -7,6 +7,7 @@ import { apply } from '../autograd/tape.ts';
 import { elementCount } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { amax } from './extrema.ts';
+import { perInput } from './flops.ts';
 import { ceilDiv, grid, withPut } from './launch.ts';
 import {
   adaptiveWindows,
@@ -19,6 +20,7 @@ import {
   planesOf,
   planRows,
   slidingWindows,
+  tapCount,
   type Windows,
 } from './pool.ts';
 import type { Pair } from './window.ts';
@@ -48,6 +50,7 @@ const poolOp: Op<Windows> = define({
       }
     });
   },
+  flops: ([x], _outputs, windows) => tapCount(x.shape, windows),
   puts: true,
   plan: (_inputs, [out], windows, gpu) => planRows({ file: 'maxPool2d.wgsl', source, put: 1 }, out.shape, windows, gpu),
   vjp: ([g], { outputs: [, winner], attrs }) => [apply(gradOp, [g!, winner], attrs)[0], null],
@@ -64,6 +67,7 @@ const gradOp: Op<Windows> = define({
       if (winner.data[i] >= 0) out.data[Math.floor(i / inner) * outer + winner.data[i]] += g.data[i];
     }
   },
+  flops: perInput(1),
   puts: true,
   plan: (_inputs, [out], windows, gpu) => {
     const { kernel, stride, dilation, adaptive } = windows;

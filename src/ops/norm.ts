@@ -14,6 +14,7 @@ import { elementCount, format, type Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { sum } from './broadcast.ts';
 import { add, div, mul, rsqrt, square, sub } from './elementwise.ts';
+import { perOutput } from './flops.ts';
 import { ceilDiv, constants, grid, threads, withPut } from './launch.ts';
 import { reshape } from './movement.ts';
 import { mean } from './reduction.ts';
@@ -103,6 +104,7 @@ const trainOp: Op<BatchNormAttrs> = define({
       out.data[at] = (x.data[at] - mean.data[c]) * scale + bias.data[c];
     });
   },
+  flops: perOutput(7),
   puts: true,
   plan: ([{ shape }], _outputs, { eps }, gpu): Plan => ({
     temps: [shape[1] * chunkCount(shape) * 3],
@@ -141,6 +143,7 @@ const gradOp: Op<BatchNormAttrs> = define({
       dx.data[at] = (weight.data[c] / Math.sqrt(variance.data[c] + eps)) * centered;
     });
   },
+  flops: perOutput(10),
   puts: true,
   plan: ([, { shape }], _outputs, { eps }, gpu): Plan => {
     const from = [...reads(0, 1, 2, 3, 4), output(1), output(2)];

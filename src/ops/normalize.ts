@@ -8,6 +8,7 @@ import { ShapeError } from '../tensor/errors.ts';
 import { elementCount, format, type Shape, sameShape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { add, mul, rsqrt, square, sub } from './elementwise.ts';
+import { perOutput } from './flops.ts';
 import { constants, grid, threads, withPut } from './launch.ts';
 import { reshape } from './movement.ts';
 import { perChannel } from './norm.ts';
@@ -44,6 +45,7 @@ const normalizeOp: Op<NormalizeAttrs> = define({
       });
     }
   },
+  flops: (inputs, outputs, { center }) => perOutput(center ? 5 : 3)(inputs, outputs),
   puts: true,
   plan: ([{ shape }], _outputs, attrs, gpu) => ({
     dispatches:
@@ -80,6 +82,7 @@ const gradOp: Op<NormalizeAttrs> = define({
       }
     }
   },
+  flops: (inputs, outputs, { center }) => perOutput(center ? 7 : 5)(inputs, outputs),
   puts: true,
   plan: ([{ shape }], _outputs, attrs, gpu) => ({
     dispatches:

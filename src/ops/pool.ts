@@ -57,6 +57,14 @@ export function eachTap(
   }
 }
 
+/** How many taps all windows over the planes of images [N, C, ...] have. */
+export function tapCount(images: Shape, windows: Windows): number {
+  const [rows, columns] = ([0, 1] as const).map((d) =>
+    allTaps(windows, d).reduce((total, taps) => total + taps.length, 0),
+  );
+  return planesOf(images) * rows * columns;
+}
+
 /** For the shaders, both dims at once; `params` is theirs. */
 const WINDOWS = `struct Range { first: vec2<u32>, end: vec2<u32> }
 // Part i of n elements shared out among m. Parts and elements are alike: the parts that hold element i are share(i, m, n).

@@ -10,6 +10,7 @@ import { nextStream, randomWords, type Stream, streamWords } from '../tensor/ran
 import { elementCount, format, type Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { add, ge, mul, where } from './elementwise.ts';
+import { perOutput } from './flops.ts';
 import { ceilDiv, grid } from './launch.ts';
 import { rand } from './sampling.ts';
 
@@ -33,6 +34,7 @@ const dropoutOp: Op<DropoutAttrs> = define({
       out.data[i] = word < threshold(p) ? 0 : x.data[i] * keepScale(p);
     });
   },
+  flops: perOutput(1),
   plan: ([x], _outputs, { p, stream }) => {
     const n = elementCount(x.shape);
     return {

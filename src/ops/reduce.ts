@@ -15,6 +15,7 @@ import {
   type Shape,
 } from '../tensor/shape.ts';
 import { type Accumulator, accumulatorLines, bindings, wordsOf } from './accumulator.ts';
+import { perInput } from './flops.ts';
 import { ceilDiv, constants, enabling, grid, threads } from './launch.ts';
 
 /** Which dims go; sorted and not negative. */
@@ -41,6 +42,8 @@ export interface Reduction extends Accumulator {
   winner?: (values: Float64Array) => number;
   /** A number for `finish`, from the count of reduced elements. Default: the count. */
   divisor?: (count: number, attrs: ReduceAttrs) => number;
+  /** Floating-point operations for each element of the input. Default: 1. */
+  flops?: number;
 }
 
 /**
@@ -80,6 +83,7 @@ export function reductionRow(reduction: Reduction, vjp: Op<ReduceAttrs>['vjp']):
         });
         return places;
       }),
+    flops: perInput(reduction.flops ?? 1),
     takes: true,
     puts: (reduction.finish?.length ?? 1) === 1,
     plan: ([x], _outputs, attrs, gpu) => planReduction(reduction, x, attrs, gpu),

@@ -9,6 +9,7 @@ import { collapse, contiguousLayout, elementCount, type Layout, normalizeDim, ty
 import type { Tensor } from '../tensor/tensor.ts';
 import { type Accumulator, accumulatorLines, bindings, wordsOf } from './accumulator.ts';
 import { add, mul } from './elementwise.ts';
+import { perOutput } from './flops.ts';
 import { ceilDiv, constants, enabling, grid, threads } from './launch.ts';
 import { four, MAX_DIMS } from './reduce.ts';
 
@@ -42,6 +43,8 @@ function scanRow(scan: Scan, vjp: Op<ScanAttrs>['vjp']): Op<ScanAttrs> {
     // Two inputs are walked in step, contiguous both.
     strided: scan.inputs === 1 ? ([x], { dim }) => [rowsOf(x, contiguousLayout(x.shape), dim) !== null] : undefined,
     cpu: (inputs, [to], attrs) => scanOnCpu(scan, inputs, to, attrs),
+    // One of two inputs is a factor.
+    flops: perOutput(scan.inputs),
     plan: (inputs, [to], attrs, gpu) => planScan(scan, inputs, to, attrs, gpu),
     vjp,
   });

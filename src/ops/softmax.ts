@@ -11,6 +11,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { sum } from './broadcast.ts';
 import { div, exp, log, mul, neg, sub } from './elementwise.ts';
 import { amax } from './extrema.ts';
+import { perOutput } from './flops.ts';
 import { constants, grid, threads, withPut } from './launch.ts';
 import { transpose } from './movement.ts';
 
@@ -50,6 +51,7 @@ const softmaxOp: Op<SoftmaxAttrs> = define({
       const total = powers.reduce((a, b) => a + b);
       out.data.set(log ? row.map((v) => v - top - Math.log(total)) : powers.map((v) => v / total), from);
     }),
+  flops: perOutput(5),
   puts: true,
   plan: ([x], _outputs, attrs, gpu) => plan('softmax.wgsl', source, 1, x.shape, attrs, gpu),
   vjp: ([g], { outputs: [y], attrs }) => [softmaxGrad(y, g!, attrs)],
@@ -67,6 +69,7 @@ const gradOp: Op<SoftmaxAttrs> = define({
         out.data[i] = log ? g.data[i] - Math.exp(y.data[i]) * total : y.data[i] * (g.data[i] - total);
       }
     }),
+  flops: perOutput(4),
   puts: true,
   plan: ([y], _outputs, attrs, gpu) => plan('softmaxGrad.wgsl', gradSource, 2, y.shape, attrs, gpu),
   vjp: ([gg], { inputs: [y, g], attrs, needs }) => {

@@ -33,6 +33,7 @@ function squares(values: Float64Array): number {
  */
 const spread: Omit<Reduction, 'name' | 'cpu' | 'finish'> = {
   divisor: degrees,
+  flops: 4,
   acc: ['count: f32', 'mean: f32', 'squares: f32'],
   load: 'ACC(1.0, value - pivot, 0.0)',
   identity: 'ACC(0.0, 0.0, 0.0)',
@@ -113,6 +114,7 @@ const normOp = reductionRow(
     ...addition,
     name: 'norm',
     dtypes: undefined,
+    flops: 2,
     cpu: (values) =>
       Math.sqrt(
         addition.cpu(
@@ -146,6 +148,7 @@ export function norm(x: Tensor, p = 2, dims?: DimsLike, keepdim = false): Tensor
 const logsumexpOp = reductionRow(
   {
     name: 'logsumexp',
+    flops: 4,
     cpu: (values) => {
       const top = values.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
       if (!Number.isFinite(top)) return top;

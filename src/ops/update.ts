@@ -32,6 +32,7 @@ const sgdRow = (name: string, momentum: boolean): Op<SgdAttrs> =>
   flatRow({
     name,
     shader: { file: 'sgd.wgsl', source: sgdSource },
+    flops: momentum ? 7 : 4,
     updates: ['x'],
     optional: { v: { flag: 'MOMENTUM', on: momentum } },
     reads: ['g'],
@@ -63,6 +64,7 @@ const decayed = ({ lr, lrDecay, step }: AdagradAttrs) => lr / (1 + (step - 1) * 
 export const adagradOp: Op<AdagradAttrs> = flatRow({
   name: 'adagrad',
   shader: { file: 'adagrad.wgsl', source: adagradSource },
+  flops: 9,
   updates: ['x', 's'],
   reads: ['g'],
   params: (attrs) => floats(decayed(attrs), attrs.eps, attrs.weightDecay),
@@ -84,6 +86,7 @@ export interface AdadeltaAttrs extends UpdateAttrs {
 export const adadeltaOp: Op<AdadeltaAttrs> = flatRow({
   name: 'adadelta',
   shader: { file: 'adadelta.wgsl', source: adadeltaSource },
+  flops: 18,
   updates: ['x', 's', 'u'],
   reads: ['g'],
   params: ({ lr, rho, eps, weightDecay }) => floats(lr, rho, 1 - rho, eps, weightDecay),
@@ -112,6 +115,7 @@ const rmspropRow = (name: string, centered: boolean, momentum: boolean): Op<Rmsp
   flatRow({
     name,
     shader: { file: 'rmsprop.wgsl', source: rmspropSource },
+    flops: 11 + (centered ? 6 : 0) + (momentum ? 2 : 0),
     updates: ['x', 's'],
     optional: { m: { flag: 'CENTERED', on: centered }, v: { flag: 'MOMENTUM', on: momentum } },
     reads: ['g'],
@@ -161,6 +165,7 @@ const adamRow = (name: string, amsgrad: boolean): Op<AdamAttrs> =>
   flatRow({
     name,
     shader: { file: 'adam.wgsl', source: adamSource },
+    flops: amsgrad ? 17 : 16,
     updates: ['x', 'm', 'v'],
     optional: { w: { flag: 'AMSGRAD', on: amsgrad } },
     reads: ['g'],
@@ -196,6 +201,7 @@ interface RunningAttrs {
 const runningOp: Op<RunningAttrs> = flatRow({
   name: 'runningStats',
   shader: { file: 'runningStats.wgsl', source: runningSource },
+  flops: 7,
   updates: ['runningMean', 'runningVar'],
   reads: ['mean', 'variance'],
   params: ({ momentum, unbias }) => floats(momentum, unbias),

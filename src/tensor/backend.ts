@@ -117,7 +117,7 @@ export interface Kernel<A = any> {
   readonly name: string;
   /** The float64 reference. Inputs are contiguous copies. */
   cpu(inputs: CpuArray[], outputs: CpuArray[], attrs: A): void;
-  /** Floating-point operations of a call, where the row tells. */
+  /** Floating-point operations of a call, where the row tells; rows that only move elements do not. See ops/flops.ts. */
   flops?(inputs: Spec[], outputs: Spec[], attrs: A): number;
   /** What an elementwise op does to an element: compiled programs join such kernels. */
   expression?(inputs: Spec[], outputs: Spec[], attrs: A): Expression;

@@ -3,6 +3,7 @@ import type { Storage, View } from './backend.ts';
 import type { Device } from './device.ts';
 import { type DType, type HostArray, toHost } from './dtype.ts';
 import { CompileError, ReleasedError, ShapeError } from './errors.ts';
+import { tracing } from './live.ts';
 import { moveTo, Scoped } from './scope.ts';
 import { contiguousLayout, elementCount, format, isContiguous, type Layout, type Shape } from './shape.ts';
 
@@ -186,6 +187,15 @@ export class Tensor extends Scoped {
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  /** Text where text is wanted. Throws where JavaScript would make a number of it, as `x > 0` does: values come later. */
+  [Symbol.toPrimitive](hint: string): string {
+    if (hint === 'string') return this.toString();
+    if (tracing()) {
+      throw new CompileError("compile: a tensor's value cannot be read inside, as a comparison or sum of numbers does");
+    }
+    throw new TypeError(`expected a number, got ${this}: its value comes by await item(), and math by its methods`);
   }
 
   override toString(): string {
