@@ -1,9 +1,11 @@
 // `downhill` beyond MNIST as a user runs it: folders, modules, other datasets, resuming, sanity, find-lr, predict.
+import { existsSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { encode } from 'fast-png';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { CIFAR10_FILES } from '../src/data/index.ts';
+import { decodeSafetensors } from '../src/io/safetensors.ts';
 import { commandIn, metricsIn } from './command.ts';
 
 const { out, downhill } = commandIn('cli-commands');
@@ -164,6 +166,70 @@ describe('downhill train', () => {
   }
 });
 
+describe('downhill search', () => {
+  test('over a folder of images, with a choice of widths', async () => {
+    const flags = '--trials 2 --lr 1e-3:1e-2 --width 2 --param batch=4,8 --augment flip --out photos-search'.split(' ');
+    const { code, stderr, lines } = await downhill(['search', './photos', ...cpu, ...flags]);
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+    expect(lines.at(-1)).toMatch(/^best validation accuracy \d+\.\d\d %, of trial [12]$/);
+    expect(await readFile(out('photos-search/search.html'), 'utf8')).toContain('PHOTOS: search for hyperparameters');
+    const { settings, goal } = JSON.parse(await readFile(out('photos-search/search.json'), 'utf8'));
+    expect(goal).toBe('max');
+    expect(settings).toMatchObject({ what: './photos', width: 2, augment: 'flip', schedule: 'linear' });
+  });
+
+  test('over a module: hyperparameters of its own, and a loss where there is no accuracy', async () => {
+    const made = line
+      .replace('new nn.Linear(2, 1)', '({ params: { bias } }) => new nn.Linear(2, 1, { bias })')
+      .replace('test: part', 'validation: part');
+    await write('searched.js', made);
+    const flags = '--epochs 2 --batch 10 --lr 0.1 --param bias=true,false --strategy grid --trials 2'.split(' ');
+    const { code, stdout } = await downhill(['search', 'searched.js', ...cpu, ...flags, '--out', 'found', '--json']);
+    expect(code).toBe(0);
+    const { goal, best, trials } = JSON.parse(stdout);
+    expect(goal).toBe('min');
+    const scores = trials.map(({ score }: { score: number }) => score);
+    expect(best.score).toBe(Math.min(...scores));
+    const folders = trials.map(({ trial }: { trial: number }) => `found/trial-000${trial}`);
+    for (const [i, { params, checkpoint }] of trials.entries()) {
+      expect(checkpoint).toMatch(/^model-val\d+\.\d{4}\.safetensors$/);
+      const tensors = decodeSafetensors(await bytes(`${folders[i]}/${checkpoint}`));
+      expect(Object.keys(tensors).sort()).toEqual(params.bias ? ['bias', 'weight'] : ['weight']);
+    }
+  });
+
+  test.each([
+    ['line.js --lr 0.1', 'line.js: a search needs data to validate with'],
+    ['line.js --param hidden=1,2', 'line.js: nothing takes hidden: export a function'],
+    ['photos --param hidden=1,2', 'there is no hyperparameter hidden'],
+    ['line.js --augment flip', '--augment changes images, and the data of line.js is no ImageSet'],
+  ])('downhill search %s is refused before any trial', async (args, expected) => {
+    const { code, stderr } = await downhill(['search', ...args.split(' '), ...cpu, '--out', 'refused']);
+    expect(stderr).toContain(expected);
+    expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+    expect(code).toBe(1);
+    expect(existsSync(out('refused'))).toBe(false);
+  });
+});
+
+test('NaN in the data of a module is one line, before training', async () => {
+  await write('nan.js', line.replace('i % 5, i % 3', 'i === 41 ? NaN : i % 5, i % 3'));
+  for (const command of ['train', 'find-lr']) {
+    const { code, stderr } = await downhill([command, 'nan.js', ...cpu]);
+    expect(stderr).toMatch(/^error: nan\.js: (fit|findLr): example 41: x is NaN at element 0\n$/);
+    expect(code).toBe(1);
+  }
+});
+
+test('--anomaly names the op that made a NaN', async () => {
+  const odd = line.replace('output.sub(target)', 'output.sub(output).sqrt().mul(0).sub(target)');
+  await write('odd.js', odd);
+  const { code, stderr } = await downhill(['train', 'odd.js', ...cpu, '--anomaly', '--out', 'odd']);
+  expect(stderr).toMatch(/^error: anomaly: .*sqrt.*\n$/);
+  expect(code).toBe(1);
+});
+
 test('downhill sanity tells what passed, as text and as JSON', async () => {
   const { code, stdout } = await downhill(['sanity', './my-model.ts', ...cpu]);
   expect(stdout).toMatch(/^sanity: 6 of 6 checks passed$/m);
@@ -315,11 +381,12 @@ describe('what a user can mend is one line, and exit code 1', () => {
   });
 });
 
-const withJson = ['train', 'sanity', 'find-lr', 'predict', 'check', 'search'];
-
-test.each([...withJson, 'compare', 'race', 'tune'])('downhill %s --help has examples', async (name) => {
-  const { code, stdout } = await downhill([name, '--help']);
-  expect(code).toBe(0);
-  expect(stdout).toMatch(new RegExp(`Examples:\\n  \\$ downhill ${name} `));
-  expect(stdout.includes('--json')).toBe(withJson.includes(name));
-});
+test.each(['train', 'sanity', 'find-lr', 'predict', 'search', 'check', 'compare', 'race', 'tune'])(
+  'downhill %s --help has examples',
+  async (name) => {
+    const { code, stdout } = await downhill([name, '--help']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(new RegExp(`Examples:\\n  \\$ downhill ${name} `));
+    expect(stdout).toContain('--json');
+  },
+);

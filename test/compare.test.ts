@@ -78,6 +78,11 @@ describe('downhill compare', () => {
     expect(cells('batch-norm')).toEqual(['–', 'true', '–']);
     expect(cells('dataset')).toEqual([]);
     expect(html.match(/The loss fell from/g)).toHaveLength(3);
+    const { page, runs } = JSON.parse((await compare('one', 'two', '--json', '--out', 'told.html')).stdout);
+    expect(page).toBe('told.html');
+    expect(runs.map(({ folder }: { folder: string }) => folder)).toEqual(['one', 'two']);
+    expect(runs[1]).toMatchObject({ steps: 60, seconds: 15, flags: { lr: '0.02' }, test: { accuracy: 0.92 } });
+    expect(runs[1].epochs).toHaveLength(3);
 
     const browser = await launchChromium();
     try {

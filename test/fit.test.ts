@@ -5,6 +5,7 @@ import {
   EarlyStopping,
   evaluate,
   findLr,
+  ImageSet,
   manualSeed,
   memory,
   mseLoss,
@@ -168,7 +169,8 @@ describe('ends', () => {
       aborter.abort();
       return validation.batch(at);
     };
-    const data = { ...validation, batch };
+    // Looked at beforehand, it would end the run before training.
+    const data = { ...validation, batch, checked: true };
     const options = { data: examples(10), validation: data, optimizer: adam(model), signal: aborter.signal };
     expect(await train(model, { ...options, callbacks: [seen] })).toEqual([]);
     expect([seen.steps.length, seen.epochs.length]).toEqual([1, 0]);
@@ -259,6 +261,55 @@ describe('refuses, before anything is trained,', () => {
       loss: (x, y) => crossEntropy(x, y, { ignoreIndex: -1 }),
     });
     expect(history[0].trainLoss).toBeGreaterThan(0);
+  });
+
+  test('NaN and infinities, wherever they are, by the name that the data gives them', async () => {
+    const spoilt = (row: number, value: number, part: 'x' | 'y' = 'x'): Data => {
+      const { batch } = examples(10, { floats: true });
+      return {
+        length: 10,
+        batch: async (indices) => {
+          const made = await batch(indices);
+          const size = made[part].length / indices.length;
+          Array.from(indices).forEach((i, at) => {
+            if (i === row) made[part][at * size + size - 1] = value;
+          });
+          return made;
+        },
+        where: (index) => `points.csv, row ${index}`,
+      };
+    };
+    const loss = mseLoss;
+    expect(await refused({ data: spoilt(7, Number.NaN), loss }, 1)).toBe(
+      'fit: points.csv, row 7: x is NaN at element 5',
+    );
+    const validation = spoilt(9, Number.POSITIVE_INFINITY, 'y');
+    expect(await refused({ data: spoilt(-1, 0), validation, loss }, 1)).toBe('fit: points.csv, row 9: y is Infinity');
+    const model = network(1);
+    await expect(findLr(model, { data: spoilt(7, Number.NaN), loss, optimizer: adam(model) })).rejects.toThrow(
+      'findLr: points.csv, row 7: x is NaN at element 5',
+    );
+    // Who asks for it trains on.
+    const [epoch] = await train(model, { data: spoilt(7, Number.NaN), loss, optimizer: adam(model), check: false });
+    expect(epoch.trainLoss).toBeNaN();
+  });
+
+  test('nothing of pixels, which are known to be finite', async () => {
+    const pixels = { images: new Uint8Array(40).fill(9), labels: Uint8Array.of(0, 1, 2, 0, 1), shape: [2, 2, 2] };
+    const data = new ImageSet({ ...pixels, classes: ['a', 'b', 'c'], mean: 0, std: 1 });
+    const asked: number[] = [];
+    const batch = (indices: ArrayLike<number>) => {
+      asked.push(indices.length);
+      return data.batch(indices);
+    };
+    setDefaultDevice(devices.cpu);
+    const model = owned(new nn.Sequential(new nn.Flatten(), new nn.Linear(8, 3)));
+    const { length, labels } = data;
+    for (const checked of [true, false]) {
+      await train(model, { data: { length, labels, checked, batch }, optimizer: adam(model), batchSize: 5 });
+    }
+    // The first batch tells what the task is.
+    expect(asked).toEqual([5, 5, 5, 5, 5]);
   });
 
   test('an optimizer of another model, and shapes that do not fit', async () => {

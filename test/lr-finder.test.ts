@@ -50,8 +50,14 @@ describe.each(['cpu', 'webgpu'])('on %s', (kind) => {
     };
     model.eval();
     const before = await state();
-    const found = await findLr(model, { data: line(), loss, optimizer, batchSize: 16, from: 1e-5, to: 100, steps: 80 });
+    const told: number[][] = [];
+    const found = await findLr(model, {
+      ...{ data: line(), loss, optimizer, batchSize: 16, from: 1e-5, to: 100, steps: 80 },
+      onStep: (step, steps) => void told.push([step, steps]),
+    });
     expect(await state()).toEqual(before);
+    expect(told).toEqual(told.map((_, i) => [i + 1, 80]));
+    expect(told.length).toBeGreaterThanOrEqual(found.lrs.length);
 
     const { lrs, losses, raw, suggestion, blowUp } = found;
     expect(lrs[0]).toBeCloseTo(1e-5, 12);

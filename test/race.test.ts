@@ -138,6 +138,20 @@ describe('the command', () => {
     for (const { color } of contestants) expect(seen).toContain(rgb(color).join());
   });
 
+  test('tells as JSON how far each came', async () => {
+    const path = 'told.png';
+    const { stdout } = await downhill(['race', 'bowl', '--steps', '30', '--out', path, '--json']);
+    const { picture, races } = JSON.parse(stdout);
+    expect(picture).toBe(path);
+    expect(races).toMatchObject([{ title: 'Quadratic bowl', formula: 'x² / 2 + y²' }]);
+    expect(races[0].runs.map(({ optimizer }: { optimizer: string }) => optimizer)).toEqual(
+      contestants.map(({ name }) => name),
+    );
+    const sgd = races[0].runs[0];
+    expect(sgd.steps).toBe(30);
+    expect(sgd.loss).toBeCloseTo(surfaces.bowl.value(sgd.x, sgd.y), 9);
+  });
+
   test('says in one line what is wrong', async () => {
     expect(await downhill(['race', 'mountain'])).toMatchObject({
       code: 1,

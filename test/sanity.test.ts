@@ -139,6 +139,23 @@ describe('what is well', () => {
   });
 });
 
+test('weight decay is a penalty, and off where examples are learnt by heart', async () => {
+  const heard: string[] = [];
+  const onCheck = (name: string, done: number, all: number) => void heard.push(`${done}/${all} ${name}`);
+  const optimizer = (parameters: Iterable<Tensor>) => new optim.AdamW(parameters, { lr: 0.01, weightDecay: 50 });
+  const { checks } = await sanity(new Net(), { data: examples(), optimizer, gradients: false, onCheck });
+  expect(checks.map(({ name, passed }) => [name, passed])).toEqual([
+    ['data', true],
+    ['loss is a mean', true],
+    ['loss at chance', true],
+    ['regularization raises the loss', true],
+    ['gradients arrive', true],
+    ['20 examples by heart', true],
+  ]);
+  const words = ['data', 'mean', 'chance', 'regularization', 'parameters', 'learning by heart'];
+  expect(heard).toEqual(words.map((name, i) => `${i}/6 ${name}`));
+});
+
 describe('what fails, and why:', () => {
   const scaled = (by: number) => {
     const model = new Net();

@@ -67,13 +67,23 @@ describe('downhill train', () => {
   test('trains on the CPU, with every flag', async () => {
     const folder = out('cpu');
     const flags =
-      '--device cpu --limit 8 --batch 4 --epochs 2 --lr 0.01 --optimizer sgd --seed 7 --batch-norm --dropout 0.2';
+      '--device cpu --limit 8 --batch 4 --epochs 2 --lr 0.01 --optimizer sgd --seed 7 --batch-norm --dropout 0.2 ' +
+      '--schedule one-cycle --weight-decay 0.001 --augment shift=1,brightness';
     const { code, lines } = await downhill(['train', 'mnist', ...flags.split(' '), '--out', folder]);
     expect(code).toBe(0);
     expect(lines[0]).toBe('device: CPU, float64');
     expect(lines.at(-1)).toMatch(/^test accuracy /);
     const { tensors, metadata } = await modelIn(folder);
     expect(metadata).toMatchObject({ seed: '7', 'batch-norm': 'true', dropout: '0.2', lr: '0.01', steps: '4' });
+    expect(metadata).toMatchObject({
+      schedule: 'one-cycle',
+      'weight-decay': '0.001',
+      augment: 'shift=1,brightness',
+    });
+    const rates = (await metricsIn(folder)).filter(({ kind }) => kind === 'step').map(({ lr }) => lr);
+    expect(rates[0]).toBeCloseTo(0.01 / 25, 12);
+    expect(rates[1]).toBeGreaterThan(rates[2]);
+    expect(rates[2]).toBeGreaterThan(rates[3]);
     referenceCnn({ batchNorm: true, dropout: 0.2 }).loadStateDict(tensors);
   });
 
@@ -124,7 +134,10 @@ describe('what a user can mend is one line, and exit code 1', () => {
       ['train', 'cifar'],
       'expected mnist, fashion-mnist, cifar10, a folder of images or a module (.ts, .js), got cifar',
     ],
-    [['train', 'mnist', '--optimizer', 'adagrad'], 'Allowed choices are adam, rmsprop, sgd.'],
+    [['train', 'mnist', '--optimizer', 'adagrad'], 'Allowed choices are adam, adamw, rmsprop, sgd.'],
+    [['train', 'mnist', '--schedule', 'wild'], 'Allowed choices are linear, cosine, one-cycle, constant.'],
+    [['train', 'mnist', '--augment', 'flap'], 'Expected a list of flip=0.5, shift=2, '],
+    [['train', 'mnist', '--weight-decay', '-1'], 'Expected a number of at least 0.'],
     [['train', 'mnist', '--epochs', '0'], 'Expected a whole number of at least 1.'],
     [['train', 'mnist', '--batch', '1.5'], 'Expected a whole number of at least 1.'],
     [['train', 'mnist', '--lr', '-1'], 'Expected a number above 0.'],

@@ -12,7 +12,8 @@ the same in all, and what the curves say of each. A run is a folder that \`downh
 
 Examples:
   $ downhill compare runs/mnist-20261121-213005 runs/mnist-20261121-220410
-  $ downhill compare runs/* --out sweep.html`;
+  $ downhill compare runs/* --out sweep.html
+  $ downhill compare runs/a runs/b --json`;
 
 export function addCompare(program: Command): void {
   program
@@ -20,17 +21,22 @@ export function addCompare(program: Command): void {
     .description('Put several training runs on one page.')
     .argument('<runs...>', 'folders of runs, two or more')
     .option('--out <file>', 'the page', 'compare.html')
+    .option('--json', 'print the result of each run as JSON')
     .addHelpText('after', help)
     .action(compare);
 }
 
-async function compare(folders: string[], { out }: { out: string }): Promise<void> {
+async function compare(folders: string[], { out, json }: { out: string; json?: boolean }): Promise<void> {
   const paths = [...new Map(folders.map((folder) => [resolve(folder), folder])).values()];
   if (paths.length < 2) throw new UserError(`expected at least two folders of runs, got ${paths.join(', ')}`);
   const reports = await Promise.all(paths.map(readRun));
   const runs: NamedRun[] = namesOf(paths).map((name, i) => ({ name, report: reports[i] }));
   await writeOut(out, compareHtml(runs));
-  console.log(`wrote ${out}, of ${runs.length} runs`);
+  if (!json) return console.log(`wrote ${out}, of ${runs.length} runs`);
+  const results = runs.map(({ report: { title, device, flags, steps, epochs, test, seconds } }, i) => ({
+    ...{ folder: paths[i], title, device, flags, steps: steps.length, seconds, epochs, test },
+  }));
+  console.log(JSON.stringify({ page: out, runs: results }, null, 2));
 }
 
 /** The last parts of paths, as many as it takes to tell them apart. */

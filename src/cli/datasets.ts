@@ -114,6 +114,7 @@ export function limited(splits: Splits, limit = Number.POSITIVE_INFINITY): Split
       length: limit,
       batch: (indices) => data.batch(indices),
       ...(labels && { labels: Array.from({ length: limit }, (_, i) => labels[i]) }),
+      ...(data.checked && { checked: true }),
       where: (index) => data.where?.(index) ?? `example ${index}`,
     };
   };

@@ -7,6 +7,7 @@ import { nameOf } from './datasets.ts';
 import { UserError } from './errors.ts';
 import { deviceOptions, positive, taskOptions, WHAT, wholeFrom } from './options.ts';
 import { writeOut } from './out.ts';
+import { quietBar } from './progress.ts';
 import { type TaskFlags, withTask } from './task.ts';
 
 interface FindLrFlags extends TaskFlags {
@@ -53,7 +54,11 @@ async function run(what: string, flags: FindLrFlags): Promise<void> {
     const { device, model, splits, loss, name, optimizerName } = task;
     if (!json) console.log(`device: ${device}\nmodel: ${name}; ${optimizerName}`);
     const optimizer = task.optimizer();
-    const found = await findLr(model, { data: splits.train, loss, optimizer, from, to, steps, batchSize: batch });
+    const bar = quietBar('rates');
+    const found = await findLr(model, {
+      ...{ data: splits.train, loss, optimizer, from, to, steps, batchSize: batch },
+      onStep: (step, all) => bar.update(step, all, `rate ${optimizer.lr.toPrecision(2)}`),
+    }).finally(bar.stop);
     const title = `${nameOf(what).toUpperCase()}: learning rates`;
     const words = `${name}, ${optimizerName}, ${device}; ${found}`;
     const header = `<header><h1>${escapeHtml(title)}</h1><p>${escapeHtml(words)}</p></header>`;

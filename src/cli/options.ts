@@ -1,7 +1,7 @@
 // Options that commands share, and the readers of their values.
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { DATASETS } from './datasets.ts';
-import { LEARNING_RATES } from './recipe.ts';
+import { CHANGE_WORDS, changesOf, LEARNING_RATES, SCHEDULES } from './recipe.ts';
 
 export const adapterOption = () =>
   new Option(
@@ -27,6 +27,9 @@ export const wholeFrom = (least: number) => (text: string) =>
 export const positive = (text: string) =>
   numberIn(text, 'a number above 0', (value) => value > 0 && Number.isFinite(value));
 
+export const atLeast0 = (text: string) =>
+  numberIn(text, 'a number of at least 0', (value) => value >= 0 && Number.isFinite(value));
+
 export const probability = (text: string) =>
   numberIn(text, 'a number of at least 0 and below 1', (value) => value >= 0 && value < 1);
 
@@ -39,6 +42,16 @@ function imageSize(text: string): [number, number] {
   return [Number(height), Number(width)];
 }
 
+/** Changes of pictures, checked, as they are written: `flip,shift=4`. */
+function changes(text: string): string {
+  try {
+    changesOf(text);
+    return text;
+  } catch (error) {
+    throw new InvalidArgumentError(`${(error as Error).message}.`);
+  }
+}
+
 /** What a command works on, as its help says it. */
 export const WHAT = `${Object.keys(DATASETS).join(', ')}, a folder of images by class, or a module of yours (.ts, .js)`;
 
@@ -47,9 +60,13 @@ export const deviceOptions = (command: Command): Command =>
     .addOption(new Option('--device <kind>', 'where to compute').choices(['webgpu', 'cpu']).default('webgpu'))
     .addOption(adapterOption());
 
+const rates = Object.entries(LEARNING_RATES).map(([name, lr]) => `${lr} for ${name}`);
+
+const lrOption = () =>
+  new Option('--lr <rate>', `learning rate at its highest (default: ${rates.join(', ')})`).argParser(positive);
+
 /** The options of all commands that make a model and its data. */
-export function taskOptions(command: Command): Command {
-  const rates = Object.entries(LEARNING_RATES).map(([name, lr]) => `${lr} for ${name}`);
+export function taskOptions(command: Command, lr = lrOption()): Command {
   const files = Object.entries(DATASETS).map(([name, known]) => `${name}: ${known.files}`);
   return command
     .addOption(
@@ -62,12 +79,13 @@ export function taskOptions(command: Command): Command {
     .option('--batch-norm', 'normalize each batch after each convolution (default: --model cnn does)')
     .option('--no-batch-norm', 'leave that out')
     .option('--dropout <p>', 'probability of dropping an input of the last layer (default: 0.25 for cnn)', probability)
-    .option('--lr <rate>', `learning rate at its highest (default: ${rates.join(', ')})`, positive)
+    .addOption(lr)
     .addOption(
       new Option('--optimizer <name>', "how weights follow their gradients (default: adam, or the module's)").choices(
         Object.keys(LEARNING_RATES),
       ),
     )
+    .option('--weight-decay <strength>', 'how weights are drawn to 0 (default: 0, and 0.01 for adamw)', atLeast0)
     .option('--batch <n>', 'examples in a step', wholeFrom(1), 64)
     .option(
       '--seed <n>',
@@ -79,3 +97,13 @@ export function taskOptions(command: Command): Command {
     .option('--data <dir>', `folder of the dataset (${files.join('; ')})`)
     .option('--size <pixels>', 'what the images of a folder are resized to: 64, or 48x64', imageSize);
 }
+
+/** The options of commands that train for epochs. */
+export const trainingOptions = (command: Command): Command =>
+  command
+    .addOption(
+      new Option('--schedule <name>', 'how the learning rate moves from step to step')
+        .choices(Object.keys(SCHEDULES))
+        .default('linear'),
+    )
+    .option('--augment <changes>', `changes each training image at random: some of ${CHANGE_WORDS}`, changes);

@@ -18,6 +18,19 @@ export const barLook = {
   linewrap: true,
 };
 
+/** A bar on stderr for work that has no lines of its own, on a terminal alone. `words` stand behind it. */
+export function quietBar(what: string): { update(done: number, all: number, words?: string): void; stop(): void } {
+  const shown = new SingleBar({ ...barLook, format: `{bar} {value}/{total} ${what}  {words}` });
+  return {
+    update(done, all, words = '') {
+      if (!process.stderr.isTTY) return;
+      if (shown.isActive) shown.update(done, { words });
+      else shown.start(all, done, { words });
+    },
+    stop: () => shown.stop(),
+  };
+}
+
 export interface Progress {
   step(report: StepReport): void;
   /** Prints a line between reports. */

@@ -11,6 +11,7 @@ import { racePicture } from './race-picture.ts';
 interface RaceFlags {
   steps: number;
   out: string;
+  json?: boolean;
 }
 
 const names = Object.keys(surfaces) as SurfaceName[];
@@ -32,11 +33,12 @@ export function addRace(program: Command): void {
     )
     .option('--steps <n>', 'steps of each optimizer', wholeFrom(1), 200)
     .option('--out <file>', 'the picture to write', 'race.png')
+    .option('--json', 'print the last place and loss of each optimizer as JSON')
     .addHelpText('after', help)
     .action(draw);
 }
 
-async function draw(chosen: SurfaceName | undefined, { steps, out }: RaceFlags): Promise<void> {
+async function draw(chosen: SurfaceName | undefined, { steps, out, json }: RaceFlags): Promise<void> {
   const device = cpuDevice();
   const races = [];
   for (const name of chosen ? [chosen] : names) {
@@ -50,5 +52,12 @@ async function draw(chosen: SurfaceName | undefined, { steps, out }: RaceFlags):
     races.push({ surface, runs });
   }
   await writeOut(out, racePicture(races, steps));
-  console.log(`wrote ${out}`);
+  if (!json) return console.log(`wrote ${out}`);
+  const ends = races.map(({ surface: { title, formula }, runs }) => ({
+    ...{ title, formula },
+    runs: runs.map(({ contestant: { name }, lr, path: { x, y, loss } }) => ({
+      ...{ optimizer: name, lr, steps: loss.length - 1, x: x.at(-1), y: y.at(-1), loss: loss.at(-1) },
+    })),
+  }));
+  console.log(JSON.stringify({ picture: out, races: ends }, null, 2));
 }

@@ -1,6 +1,7 @@
 // One training run: a task, training, test, and the files that stay.
 import { hostTensors } from '../io/checkpoint.ts';
 import { encodeSafetensors } from '../io/safetensors.ts';
+import { AnomalyError } from '../train/anomaly.ts';
 import type { Callback } from '../train/callback.ts';
 import { evaluate } from '../train/evaluate.ts';
 import { fit } from '../train/fit.ts';
@@ -12,7 +13,7 @@ import { nameOf } from './datasets.ts';
 import { asUserError, UserError } from './errors.ts';
 import { INTERRUPTED, onInterrupt } from './interrupt.ts';
 import { epochLine, progress } from './progress.ts';
-import { schedule } from './recipe.ts';
+import { SCHEDULES, type ScheduleName } from './recipe.ts';
 import type { Resumed } from './resume.ts';
 import { RunFolder } from './run-folder.ts';
 import { readRun } from './run-records.ts';
@@ -21,9 +22,11 @@ import { type Task, type TaskFlags, withTask } from './task.ts';
 export interface TrainFlags extends TaskFlags {
   epochs: number;
   batch: number;
+  schedule: ScheduleName;
   checkpointEvery?: number;
   out?: string;
   tensorboard?: boolean;
+  anomaly?: boolean;
   json?: boolean;
 }
 
@@ -91,7 +94,11 @@ async function run(given: Run): Promise<Result> {
   shown.say(
     `model: ${name}, ${grouped(parameters)} parameters; ${task.optimizerName}, lr ${optimizer.lr}, seed ${seed}`,
   );
-  const chosen = { ...task.settings, epochs, batch, optimizer: task.optimizerName, lr: optimizer.lr, seed };
+  const chosen = {
+    ...{ ...task.settings, epochs, batch, optimizer: task.optimizerName, lr: optimizer.lr },
+    ...{ 'weight-decay': optimizer.paramGroups[0].weightDecay, schedule: flags.schedule },
+    ...{ ...(flags.augment && { augment: flags.augment }), seed },
+  };
   const settings = Object.fromEntries(Object.entries(chosen).map(([key, value]) => [key, String(value)]));
   const { out: _, json: __, ...asked } = flags;
   folder.log({
@@ -144,7 +151,7 @@ async function fitModel(
   { flags, resumed, task, folder, shown, signal }: Run,
   optimizer: ReturnType<Task['optimizer']>,
 ) {
-  const { splits, model, loss } = task;
+  const { splits, model, loss, augment } = task;
   const board = flags.tensorboard ? tensorBoard(folder.path) : null;
   const watch = monitors({
     write(record) {
@@ -174,7 +181,7 @@ async function fitModel(
     await fit(model, {
       data: splits.train,
       validation: splits.validation,
-      ...{ loss, optimizer, schedule, signal },
+      ...{ loss, optimizer, augment, schedule: SCHEDULES[flags.schedule], signal },
       epochs: flags.epochs,
       batchSize: flags.batch,
       callbacks: [watch, ...(board ? [board] : []), telling],
@@ -185,9 +192,11 @@ async function fitModel(
         best: task.input && !loss ? 'accuracy' : 'loss',
       },
       resume: resumed?.checkpoint,
+      anomaly: flags.anomaly,
     });
   } catch (error) {
     // Data or a model that changed since, and a disk that is full.
+    if (error instanceof AnomalyError) asUserError(error);
     if (/^(resume|checkpoint): /.test((error as Error).message)) asUserError(error as Error);
     throw error;
   } finally {

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { grouped } from '../train/report-format.ts';
 import { sanity } from '../train/sanity.ts';
 import { deviceOptions, taskOptions, WHAT, wholeFrom } from './options.ts';
+import { quietBar } from './progress.ts';
 import { type TaskFlags, withTask } from './task.ts';
 
 interface SanityFlags extends TaskFlags {
@@ -40,11 +41,13 @@ async function run(what: string, flags: SanityFlags): Promise<void> {
   const { batch, examples, steps, gradients, json } = flags;
   await withTask(what, flags, async ({ device, splits, model, name, loss, input, optimizer }) => {
     if (!json) console.log(`device: ${device}\nmodel: ${name}; ${grouped(splits.train.length)} examples`);
+    const bar = quietBar('checks');
     const report = await sanity(model, {
       ...{ data: splits.train, loss, batchSize: batch, examples, steps, gradients },
       classes: input?.classes.length,
       optimizer,
-    });
+      onCheck: (check, done, all) => bar.update(done, all, check),
+    }).finally(bar.stop);
     const { passed, checks } = report;
     const all = { what, device: String(device), model: name, passed, checks };
     console.log(json ? JSON.stringify(all, null, 2) : `${report}`);

@@ -4,7 +4,7 @@ import { MultiBar, type SingleBar } from 'cli-progress';
 import { ranked, type SearchResult } from '../search/search.ts';
 import { type Params, rangeText, type Space, valueText } from '../search/space.ts';
 import type { TrialRecord, TrialReport } from '../search/trial.ts';
-import { duration, percent } from '../train/report-format.ts';
+import { duration, fixed, percent } from '../train/report-format.ts';
 import { barLook, takesBars } from './progress.ts';
 
 export interface SearchProgress {
@@ -20,15 +20,27 @@ const paramsText = (params: Params): string =>
     .map(([name, value]) => `${name} ${valueText(value)}`)
     .join(', ');
 
+/** What scores are, by what a search is for: accuracies are to be high, losses low. */
+export const SCORES = {
+  max: { name: 'validation accuracy', format: (score: number) => percent(score) },
+  min: { name: 'validation loss', format: (score: number) => fixed(score) },
+};
+
+type Goal = keyof typeof SCORES;
+
 /** A space on one line. */
 export const spaceText = (space: Space): string =>
   Object.entries(space)
     .map(([name, range]) => `${name} ${rangeText(range)}`)
     .join('; ');
 
+/** What stands before a score on a line of its own. */
+const WORDS = { max: 'validation', min: 'validation loss' };
+
 /** A trial's end on one line. */
-function trialLine({ trial, status, score, reason, params, seconds }: TrialRecord, trials: number): string {
-  const outcome = status === 'done' ? `validation ${percent(score!)}` : `${status}: ${reason}`;
+export function trialLine(record: TrialRecord, trials: number, goal: Goal): string {
+  const { trial, status, score, reason, params, seconds } = record;
+  const outcome = status === 'done' ? `${WORDS[goal]} ${SCORES[goal].format(score!)}` : `${status}: ${reason}`;
   return `trial ${trial}/${trials}  ${outcome}  ${paramsText(params)}  in ${duration(seconds)}`;
 }
 
@@ -39,32 +51,42 @@ export function bestTable({ trials, plan }: SearchResult, rows = 5): string {
     .slice(0, rows)
     .map(({ trial, score, params }) => [
       String(trial),
-      percent(score!),
+      SCORES[plan.goal].format(score!),
       ...names.map((name) => valueText(params[name])),
     ]);
-  const cells = [['trial', 'validation', ...names], ...body];
+  const cells = [['trial', WORDS[plan.goal], ...names], ...body];
   const widths = cells[0].map((_, i) => Math.max(...cells.map((row) => row[i].length)));
   return cells.map((row) => row.map((cell, i) => cell.padStart(widths[i])).join('  ')).join('\n');
 }
 
-export function searchProgress(trials: number, finished: number, stream: WriteStream): SearchProgress {
+export function searchProgress(trials: number, finished: number, goal: Goal, stream: WriteStream): SearchProgress {
   const write = (line: string) => stream.write(`${line}\n`);
-  return takesBars(stream) ? bars(trials, finished, stream, write) : lines(trials, write);
+  const line = (record: TrialRecord) => trialLine(record, trials, goal);
+  return takesBars(stream) ? bars(trials, finished, goal, line, stream, write) : lines(line, write);
 }
 
-function lines(trials: number, write: (line: string) => void): SearchProgress {
+type Line = (record: TrialRecord) => string;
+
+function lines(line: Line, write: (line: string) => void): SearchProgress {
   return {
     begin() {},
     report() {},
-    end: (record) => write(trialLine(record, trials)),
+    end: (record) => write(line(record)),
     say: write,
     stop() {},
   };
 }
 
-function bars(trials: number, finished: number, stream: WriteStream, write: (line: string) => void): SearchProgress {
+function bars(
+  trials: number,
+  finished: number,
+  goal: Goal,
+  line: Line,
+  stream: WriteStream,
+  write: (line: string) => void,
+): SearchProgress {
   const all = new MultiBar({ ...barLook, stream, hideCursor: true, linewrap: false });
-  const best = (soFar?: SearchResult) => (soFar?.best ? percent(soFar.best.score!) : '–');
+  const best = (soFar?: SearchResult) => (soFar?.best ? SCORES[goal].format(soFar.best.score!) : '–');
   const total = all.create(trials, finished, { best: best() }, { format: '{bar} {value}/{total} trials  best {best}' });
   const working = new Map<number, { bar: SingleBar; cost: string }>();
   let stopped = false;
@@ -88,7 +110,7 @@ function bars(trials: number, finished: number, stream: WriteStream, write: (lin
       const mine = working.get(record.trial);
       if (mine) all.remove(mine.bar);
       working.delete(record.trial);
-      say(trialLine(record, trials));
+      say(line(record));
       total.update(soFar.trials.length, { best: best(soFar) });
     },
     say,

@@ -27,20 +27,33 @@ const words = (values: Record<string, Value>): Tunable => ({
   read: (text) => (Object.hasOwn(values, text) ? values[text] : undefined),
 });
 
+const isCount = (value: number) => Number.isSafeInteger(value) && value >= 1;
+
 /** The hyperparameters by name. */
 export const TUNABLES: Record<string, Tunable> = {
   lr: number('numbers above 0', (value) => value > 0),
   weightDecay: number('numbers of at least 0', (value) => value >= 0),
   dropout: number('numbers of at least 0 and below 1', (value) => value >= 0 && value < 1),
   momentum: number('numbers of at least 0 and below 1', (value) => value >= 0 && value < 1),
-  batch: number('whole numbers of at least 1', (value) => Number.isSafeInteger(value) && value >= 1, false),
+  batch: number('whole numbers of at least 1', isCount, false),
+  width: number('whole numbers of at least 1', isCount, false),
   optimizer: words(Object.fromEntries(Object.keys(LEARNING_RATES).map((name) => [name, name]))),
   batchNorm: words({ true: true, false: false }),
 };
 
+/** A hyperparameter of a user's module: numbers, true, false, or words. */
+const OWN: Tunable = {
+  wanted: 'values',
+  ranges: true,
+  read(text) {
+    if (text === 'true' || text === 'false') return text === 'true';
+    return number('', () => true).read(text) ?? (text || undefined);
+  },
+};
+
 /** A range as written for a hyperparameter; `low:high` is drawn from on the scale that is given. Throws a UserError. */
 export function rangeOf(flag: string, name: string, text: string, scale: Interval['kind'] = 'uniform'): Range {
-  const { wanted, read, ranges } = TUNABLES[name];
+  const { wanted, read, ranges } = Object.hasOwn(TUNABLES, name) ? TUNABLES[name] : OWN;
   const wrong = (why: string) => new UserError(`${flag}: ${why}`);
   const value = (part: string): Value => {
     const found = read(part.trim());
@@ -61,22 +74,25 @@ export function rangeOf(flag: string, name: string, text: string, scale: Interva
   }
 }
 
-/** The space of `--lr` and all `--param`. Throws a UserError that names the flag. */
-export function spaceOf(lr: string, params: readonly string[], optimizer: string): Space {
+/**
+ * The space of `--lr` and all `--param`. For a module of the user's any name will do, and `optimizer` is undefined where it
+ * has its own. Throws a UserError that names the flag.
+ */
+export function spaceOf(lr: string, params: readonly string[], optimizer?: string, own = false): Space {
   const space: Record<string, Range> = {};
   for (const param of params) {
     const [name, text] = [param.slice(0, param.indexOf('=')), param.slice(param.indexOf('=') + 1)];
     const flag = `--param ${param}`;
     if (!param.includes('=')) throw new UserError(`${flag}: expected name=values, such as dropout=0,0.25,0.5`);
     if (name === 'lr') throw new UserError(`${flag}: the learning rate has a flag of its own, --lr`);
-    if (!Object.hasOwn(TUNABLES, name)) {
+    if (!own && !Object.hasOwn(TUNABLES, name)) {
       throw new UserError(`${flag}: there is no hyperparameter ${name}; there are ${Object.keys(TUNABLES).join(', ')}`);
     }
     if (Object.hasOwn(space, name)) throw new UserError(`${flag}: ${name} comes twice`);
     space[name] = rangeOf(flag, name, text);
   }
   const optimizers = space.optimizer?.kind === 'choice' ? space.optimizer.values : [optimizer];
-  if (space.momentum && !optimizers.includes('sgd')) {
+  if (space.momentum && !own && !optimizers.includes('sgd')) {
     throw new UserError(`--param momentum: it is of sgd alone, and the optimizer is ${optimizers.join(' or ')}`);
   }
   return { lr: rangeOf(`--lr ${lr}`, 'lr', lr, 'logUniform'), ...space };

@@ -1,54 +1,67 @@
-// One trial of `downhill search`: the reference CNN trained as `downhill train` does it, in a process of its own.
-
-// Gives tensors their methods, backward() among them.
-import '../ops/methods.ts';
-import { loadMnist } from '../data/mnist.node.ts';
+// One trial of `downhill search`: a task trained as `downhill train` does it, with values from the search, in a process of its own.
+import { crossEntropy } from '../ops/index.ts';
 import type { Params } from '../search/space.ts';
 import type { TrialContext, TrialResult } from '../search/trial.ts';
+import { checkData, taskOf } from '../train/batch.ts';
 import { snapshot } from '../train/ensemble.ts';
 import { fit } from '../train/fit.ts';
-import { referenceCnn } from '../train/models.ts';
-import { limited } from './datasets.ts';
-import { type OptimizerName, type OptimizerValues, optimizerOf, schedule } from './recipe.ts';
+import { UserError } from './errors.ts';
+import { COMMON, SCHEDULES } from './recipe.ts';
 import type { TrainFlags } from './run.ts';
-import { openDevice } from './task.ts';
+import { type TaskFlags, withTask } from './task.ts';
+import { isModulePath } from './user-module.ts';
 
 /** What all trials of a search share. */
-export type TrialSettings = Pick<TrainFlags, 'epochs' | 'batch' | 'limit' | 'data' | 'device' | 'adapter'> & {
-  optimizer: OptimizerName;
-};
+export interface TrialSettings
+  extends Omit<TaskFlags, 'seed' | 'lr' | 'params'>,
+    Pick<TrainFlags, 'epochs' | 'schedule'> {
+  /** What is trained on: a dataset, a folder or a module. */
+  what: string;
+  batch: number;
+}
+
+/** The flags of a trial: values of the search take the place of what all trials share. */
+function flagsOf(settings: TrialSettings, params: Params, seed: number): TaskFlags & { batch: number } {
+  const own = Object.entries(params).filter(([name]) => !isModulePath(settings.what) || COMMON.includes(name));
+  return { ...settings, ...Object.fromEntries(own), seed, params };
+}
+
+/**
+ * Makes the task of a trial and looks at its data without training, so that what is wrong with it is said before there is any trial. Gives what
+ * the score is to be: the largest accuracy where the task has one, else the smallest loss.
+ */
+export const goalOf = (settings: TrialSettings, params: Params): Promise<'max' | 'min'> =>
+  withTask(settings.what, flagsOf(settings, params, 0), async ({ splits, model, loss = crossEntropy, optimizer }) => {
+    const { train, validation } = splits;
+    if (!validation?.length) {
+      throw new UserError(
+        `${settings.what}: a search needs data to validate with: export { train, validation } as data`,
+      );
+    }
+    optimizer().dispose();
+    const task = taskOf('search', model, await train.batch([0]), { loss });
+    for (const data of [train, validation]) await checkData('search', data, task);
+    return task.classes === null ? 'min' : 'max';
+  });
 
 /** Reports of the cost in an epoch. */
 const REPORTS = 20;
 
-/** Trains with these values; the score is the validation accuracy after the last epoch. */
-export async function mnistTrial(
-  settings: TrialSettings,
-  params: Params,
-  { effort, report, signal }: TrialContext,
-): Promise<TrialResult> {
-  const values = {
-    batch: settings.batch,
-    optimizer: settings.optimizer,
-    batchNorm: false,
-    dropout: 0,
-    ...params,
-  } as Values;
-  const data = limited(await loadMnist(settings.data), settings.limit);
-  const device = await openDevice(settings);
-  try {
-    const model = referenceCnn({ batchNorm: values.batchNorm, dropout: values.dropout });
-    const perEpoch = Math.ceil(data.train.length / values.batch);
+/** Trains with these values; the score is the accuracy, or else the loss, of validation after the last epoch. */
+export function trainTrial(settings: TrialSettings, params: Params, context: TrialContext): Promise<TrialResult> {
+  const { effort, report, signal, seed } = context;
+  const flags = flagsOf(settings, params, seed);
+  return withTask(settings.what, flags, async ({ splits, model, loss, augment, optimizer }) => {
+    const perEpoch = Math.ceil(splits.train.length / flags.batch);
     const every = Math.max(1, Math.round(perEpoch / REPORTS));
     let costs: number[] = [];
     const epochs = await fit(model, {
-      data: data.train,
-      validation: data.validation,
-      optimizer: optimizerOf(values.optimizer, model, values),
+      data: splits.train,
+      validation: splits.validation,
+      ...{ loss, augment, signal, optimizer: optimizer(), check: false },
       epochs: Math.max(1, Math.round(settings.epochs * effort)),
-      batchSize: values.batch,
-      schedule,
-      signal,
+      batchSize: flags.batch,
+      schedule: SCHEDULES[settings.schedule],
       callbacks: [
         {
           onStep({ step, loss }) {
@@ -58,19 +71,19 @@ export async function mnistTrial(
             report({ epoch: step / perEpoch, cost: costs.reduce((a, b) => a + b) / costs.length });
             costs = [];
           },
-          onEpoch: ({ epoch, validationAccuracy }) => report({ epoch, score: validationAccuracy ?? Number.NaN }),
+          onEpoch: (epoch) => report({ epoch: epoch.epoch, score: scoreOf(epoch) }),
         },
       ],
     });
-    return { score: epochs.at(-1)?.validationAccuracy ?? Number.NaN, state: await snapshot(model) };
-  } finally {
-    device.destroy();
-  }
+    const last = epochs.at(-1);
+    return { score: last ? scoreOf(last) : Number.NaN, state: await snapshot(model) };
+  });
 }
 
-interface Values extends OptimizerValues {
-  batch: number;
-  optimizer: OptimizerName;
-  batchNorm: boolean;
-  dropout: number;
+interface Validated {
+  validationLoss: number | null;
+  validationAccuracy: number | null;
 }
+
+const scoreOf = ({ validationAccuracy, validationLoss }: Validated): number =>
+  validationAccuracy ?? validationLoss ?? Number.NaN;

@@ -11,6 +11,7 @@ import type { Optimizer } from '../optim/index.ts';
 import type { Device } from '../tensor/device.ts';
 import { DeviceError } from '../tensor/errors.ts';
 import { manualSeed } from '../tensor/random.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import type { Loss } from '../train/batch.ts';
 import { imageCnn, referenceCnn } from '../train/models.ts';
 import {
@@ -24,8 +25,8 @@ import {
   type Splits,
 } from './datasets.ts';
 import { asUserError, UserError } from './errors.ts';
-import { type OptimizerName, optimizerOf } from './recipe.ts';
-import { isModulePath, loadUserModule, type UserModule } from './user-module.ts';
+import { augmentationOf, COMMON, type OptimizerName, type OptimizerSettings, optimizerOf } from './recipe.ts';
+import { isModulePath, loadUserModule, type UserModule, type Values } from './user-module.ts';
 
 export interface DeviceFlags {
   device: 'webgpu' | 'cpu';
@@ -39,10 +40,13 @@ export interface ModelFlags {
   dropout?: number;
 }
 
-export interface TaskFlags extends DataFlags, DeviceFlags, ModelFlags {
-  lr?: number;
+export interface TaskFlags extends DataFlags, DeviceFlags, ModelFlags, OptimizerSettings {
   optimizer?: OptimizerName;
+  /** How training images are changed at random, as --augment has it. */
+  augment?: string;
   seed: number;
+  /** Values of a search, for a module of the user's. */
+  params?: Values;
 }
 
 export interface Task {
@@ -54,6 +58,8 @@ export interface Task {
   /** The model in words, for people. */
   name: string;
   loss?: Loss;
+  /** Changes the inputs of training at random. */
+  augment?: (x: Tensor) => Tensor;
   /** Another optimizer over the model, as if none had been made before. */
   optimizer(): Optimizer;
   /** The optimizer in words. */
@@ -120,11 +126,12 @@ function builtIn(what: string, flags: TaskFlags, loaded: Awaited<ReturnType<type
   const { device, limit } = common;
   const settings = modelSettings(flags, loaded.model);
   const model = builtInModel(settings, input!);
-  const { optimizer = 'adam', lr } = flags;
+  const { optimizer = 'adam' } = flags;
   return {
     ...{ device, splits, input, model },
     name: modelWords(settings),
-    optimizer: () => optimizerOf(optimizer, model, { lr }),
+    ...augmenting(flags, input, what),
+    optimizer: () => optimizerOf(optimizer, model.parameters(), flags),
     optimizerName: optimizer,
     settings: { ...settings, dataset: what, limit },
   };
@@ -142,16 +149,23 @@ async function ofModule(path: string, flags: TaskFlags, { device, limit }: Commo
   const splits = loaded?.splits ?? limited(given as Splits, flags.limit);
   const whole = loaded ? null : ((given as Splits).train as Partial<Dataset>);
   const input = loaded ? loaded.input : inputOf(whole);
-  const model = await modelOf(user, input, whole);
-  const { optimizer } = flags;
+  const { optimizer, params = {} } = flags;
+  const lost = user.takesParams ? undefined : Object.keys(params).find((name) => !COMMON.includes(name));
+  if (lost) {
+    throw new UserError(`${path}: nothing takes ${lost}: export a function of { shape, classes, params } as model`);
+  }
+  const model = await modelOf(user, input, whole, params);
   return {
     ...{ device, splits, input, model },
     name: path,
     ...(user.loss && { loss: user.loss }),
+    ...augmenting(flags, input, path),
     optimizer() {
-      if (optimizer || !user.makeOptimizer) return optimizerOf(optimizer ?? 'adam', model, { lr: flags.lr });
-      const made = user.makeOptimizer(model.parameters());
-      if (flags.lr !== undefined) made.lr = flags.lr;
+      if (optimizer || !user.makeOptimizer) return optimizerOf(optimizer ?? 'adam', model.parameters(), flags);
+      const made = user.makeOptimizer(model.parameters(), params);
+      const { lr, weightDecay } = flags;
+      if (lr !== undefined) made.lr = lr;
+      if (weightDecay !== undefined) for (const group of made.paramGroups) group.weightDecay = weightDecay;
       return made;
     },
     optimizerName: optimizer ?? (user.makeOptimizer ? "the module's optimizer" : 'adam'),
@@ -159,11 +173,24 @@ async function ofModule(path: string, flags: TaskFlags, { device, limit }: Commo
   };
 }
 
+/** What changes training images, where that is asked for. */
+function augmenting({ augment }: TaskFlags, input: ImageInput | null, what: string): Pick<Task, 'augment'> {
+  if (augment === undefined) return {};
+  if (!input) throw new UserError(`--augment changes images, and the data of ${what} is no ImageSet`);
+  return { augment: augmentationOf(augment, input) };
+}
+
 /** The model of a user's module, for data like this. */
-export const modelOf = (user: UserModule, input: ImageInput | null, data: Partial<Dataset> | null): Promise<Module> =>
+export const modelOf = (
+  user: UserModule,
+  input: ImageInput | null,
+  data: Partial<Dataset> | null,
+  params: Values = {},
+): Promise<Module> =>
   user.makeModel({
     shape: input?.shape ?? data?.shape ?? null,
     classes: (input?.classes ?? data?.classes)?.length ?? null,
+    params,
   });
 
 /** Throws a UserError unless this is a dataset's name or a folder. */

@@ -1,12 +1,13 @@
 // `downhill train`: its flags, and the words of its help.
 import type { Command } from 'commander';
 import { UserError } from './errors.ts';
-import { deviceOptions, taskOptions, WHAT, wholeFrom } from './options.ts';
+import { deviceOptions, taskOptions, trainingOptions, WHAT, wholeFrom } from './options.ts';
 import { readResumed } from './resume.ts';
 import { type TrainFlags, train } from './run.ts';
 
 const help = `
-The learning rate falls in a straight line to 0. Each epoch ends with a validation: on the last 5,000 training images, or a
+The learning rate falls in a straight line to 0, or as --schedule says: along half a cosine; up from a 25th and down again
+(one-cycle); or not at all. Each epoch ends with a validation: on the last 5,000 training images, or a
 tenth of a folder without images for it. The run folder holds model.safetensors, report.html, metrics.jsonl (a line per step
 and per epoch, and what was measured inside) and the checkpoints last.safetensors and best.safetensors. Ctrl-C stops after
 the step at hand and keeps what was trained; a second one stops at once. --resume goes on to the bits of a run without a
@@ -25,14 +26,15 @@ Examples:
   $ downhill train mnist                                     one epoch, on the best adapter there is
   $ downhill train mnist --model cnn --epochs 5              deeper, slower and more accurate
   $ downhill train fashion-mnist --epochs 5 --tensorboard
-  $ downhill train cifar10 --data cifar-10-batches-bin --width 32 --epochs 20
+  $ downhill train cifar10 --data cifar-10-batches-bin --width 32 --epochs 20 --augment flip,shift=4 \\
+      --schedule one-cycle --optimizer adamw --weight-decay 0.05
   $ downhill train ./photos --size 64 --epochs 10
   $ downhill train ./my-model.ts --limit 2000 --optimizer sgd --lr 0.1 --out runs/quick
   $ downhill train --resume runs/quick
   $ downhill train mnist --limit 500 --device cpu --json     in float64, slow, without WebGPU`;
 
 /** Flags that a run may be gone on with; all others are those of the run. */
-const WITH_RESUME = ['resume', 'epochs', 'adapter', 'device', 'tensorboard', 'json', 'checkpointEvery'];
+const WITH_RESUME = ['resume', 'epochs', 'adapter', 'device', 'tensorboard', 'anomaly', 'json', 'checkpointEvery'];
 
 export function addTrain(program: Command): void {
   const command = program
@@ -40,11 +42,12 @@ export function addTrain(program: Command): void {
     .description('Train a model, and write what came of it into a folder.')
     .argument('[what]', WHAT)
     .option('--epochs <n>', 'passes over the training data', wholeFrom(1), 1);
-  taskOptions(command)
+  trainingOptions(taskOptions(command))
     .option('--out <dir>', 'folder of the run (default: runs/<name>-<date>-<time>)')
     .option('--resume <run>', 'go on with the run in this folder')
     .option('--checkpoint-every <n>', 'steps between checkpoints (default: one after each epoch)', wholeFrom(1))
     .option('--tensorboard', 'write event files for TensorBoard into the run folder too')
+    .option('--anomaly', 'stop at the first NaN or infinity, and name the op and the line that made it; slow')
     .option('--json', 'print the result as JSON; how it goes is then told on stderr');
   deviceOptions(command)
     .addHelpText('after', help)

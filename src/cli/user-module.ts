@@ -11,10 +11,15 @@ import type { Data, Loss } from '../train/batch.ts';
 import type { Splits } from './datasets.ts';
 import { oneLine, UserError } from './errors.ts';
 
+/** Values of hyperparameters by name. */
+export type Values = Readonly<Record<string, number | string | boolean>>;
+
 /** What the model is made for. Null where the data does not tell. */
 export interface ModelInfo {
   shape: Shape | null;
   classes: number | null;
+  /** What a search tries; empty where there is none. */
+  params: Values;
 }
 
 /** What the file exports, checked for what it is. */
@@ -23,7 +28,9 @@ export interface UserModule {
   /** A dataset's name or a folder, or the data. */
   data(): Promise<string | Splits>;
   loss?: Loss;
-  makeOptimizer?(parameters: Iterable<Tensor>): Optimizer;
+  makeOptimizer?(parameters: Iterable<Tensor>, params: Values): Optimizer;
+  /** Whether values of a search reach the model or the optimizer. */
+  takesParams: boolean;
 }
 
 const KINDS = new Set(['.js', '.mjs', '.ts', '.mts']);
@@ -71,9 +78,10 @@ export async function loadUserModule(path: string): Promise<UserModule> {
       return { train, validation: validation ?? undefined, test: test ?? undefined };
     },
     ...(loss && { loss }),
+    takesParams: typeof model === 'function' || typeof optimizer === 'function',
     ...(optimizer && {
-      makeOptimizer(parameters: Iterable<Tensor>) {
-        const made = optimizer instanceof Optimizer ? optimizer : optimizer(parameters);
+      makeOptimizer(parameters: Iterable<Tensor>, params: Values) {
+        const made = optimizer instanceof Optimizer ? optimizer : optimizer(parameters, params);
         if (!(made instanceof Optimizer)) throw notOwn(path, 'optimizer', made, Optimizer);
         return made;
       },

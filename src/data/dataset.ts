@@ -23,6 +23,10 @@ export interface Dataset<Y extends Values = Values, X extends Values = Values> {
   readonly shape: Shape;
   /** Names of the classes, where y holds class indices. */
   readonly classes?: readonly string[];
+  /** Class indices of all examples, where they are known without their inputs. */
+  readonly labels?: ArrayLike<number>;
+  /** Whether all numbers are known to be finite, as pixels are: training looks at all examples beforehand where it is not set. */
+  readonly checked?: boolean;
   /** The examples of these indices. */
   batch(indices: ArrayLike<number>): Batch<Y, X>;
   /** Where an example came from, for messages: `train/cat/7.png`, or `x.npy, row 12` (rows count from 0). */

@@ -73,7 +73,7 @@ async function pictures({ files }: Listed, root: string, { resize: size }: Image
     if (!size && (H !== height || W !== width)) {
       const first = relative(root, files[0].path);
       throw new DataError(
-        `${name}: ${W} by ${H} pixels, but ${first} has ${width} by ${height}; ask for one size with resize: [height, width]`,
+        `${name}: ${W} by ${H} pixels, but ${first} has ${width} by ${height}; ask for one size with resize: [height, width], or --size of the commands`,
       );
     }
   }

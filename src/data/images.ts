@@ -35,6 +35,8 @@ export class ImageSet implements Dataset<Int32Array, Float32Array> {
   readonly mean: readonly number[];
   readonly std: readonly number[];
   readonly where: (index: number) => string;
+  /** Pixels are finite, and the constructor has looked at the labels. */
+  readonly checked = true;
 
   /** Throws a DataError where labels and images differ in number, or a label is not that of a class. */
   constructor({ images, labels, shape, classes, mean, std, where = (i) => `image ${i}` }: ImageSource) {

@@ -15,10 +15,13 @@ export function subset<Y extends Values, X extends Values>(
     }
   }
   const order = Uint32Array.from(indices);
+  const { labels } = data;
   return {
     length: order.length,
     shape: data.shape,
     ...(data.classes ? { classes: data.classes } : {}),
+    ...(labels ? { labels: Array.from(order, (i) => labels[i]) } : {}),
+    ...(data.checked ? { checked: true } : {}),
     batch: (wanted) => data.batch(Array.from(wanted, (i) => order[i])),
     where: (index) => whereIs(data, order[index]),
   };

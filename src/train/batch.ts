@@ -1,6 +1,8 @@
 // Batches on their way to the device, and what is checked of data before training starts.
 import { noGrad } from '../autograd/tape.ts';
 import { dryRun } from '../compile/dry-run.ts';
+import { firstBad } from '../data/check.ts';
+import { DataError } from '../data/error.ts';
 import { evaluating } from '../nn/modes.ts';
 import type { Module } from '../nn/module.ts';
 import { IGNORE } from '../ops/labels.ts';
@@ -30,6 +32,8 @@ export interface Data {
   batch(indices: ArrayLike<number>): Examples | Promise<Examples>;
   /** Class indices of all examples, where they are known without their inputs: they are then checked before training. */
   readonly labels?: ArrayLike<number>;
+  /** Whether all numbers are known to be finite: no NaN is looked for then. ImageSet says so of its pixels. */
+  readonly checked?: boolean;
   /** Where an example came from, for messages. */
   where?(index: number): string;
 }
@@ -123,6 +127,8 @@ const pairOf = ({ x, y }: Pair): [Tensor, Tensor] => [x, y];
 
 const dtypeOf = (values: HostArray): DType => (values instanceof Int32Array ? 'int32' : 'float32');
 
+const placeOf = (data: Data, index: number): string => data.where?.(index) ?? `example ${index}`;
+
 /** Throws an IndexError for the first label that is no class. `indices` are those of their examples. */
 export function checkLabels(
   op: string,
@@ -133,8 +139,7 @@ export function checkLabels(
   if (classes === null) return;
   for (let i = 0; i < labels.length; i++) {
     if ((labels[i] >= 0 && labels[i] < classes) || labels[i] === ignoreIndex) continue;
-    const index = indices ? indices[i] : i;
-    const where = data.where?.(index) ?? `example ${index}`;
+    const where = placeOf(data, indices ? indices[i] : i);
     throw new IndexError(`${op}: label ${labels[i]} of ${where} is out of range for the model's ${classes} classes`);
   }
 }
@@ -152,4 +157,30 @@ export function checkExamples(
     );
   }
   checkLabels(op, examples.y, task, indices);
+}
+
+/** Examples looked at together. */
+const CHUNK = 256;
+
+/**
+ * Looks at all examples once, so that no training begins on data that would spoil it. Throws what checkExamples throws, and
+ * a DataError that names the first example with a NaN or an infinity. Data that says it is `checked` is not read.
+ */
+export async function checkData(op: string, data: Data, task: Task, signal?: AbortSignal): Promise<void> {
+  if (data.labels) checkLabels(op, data.labels, { ...task, data });
+  if (data.checked) return;
+  const random = randomState();
+  for (let from = 0; from < data.length && !signal?.aborted; from += CHUNK) {
+    const indices = Array.from({ length: Math.min(CHUNK, data.length - from) }, (_, i) => from + i);
+    const examples = await data.batch(indices);
+    checkExamples(op, examples, indices, { ...task, data });
+    for (const [what, values] of Object.entries({ x: examples.x, y: examples.y })) {
+      const at = firstBad(values);
+      if (at < 0) continue;
+      const size = values.length / indices.length;
+      const place = size === 1 ? '' : ` at element ${at % size}`;
+      throw new DataError(`${op}: ${placeOf(data, indices[Math.floor(at / size)])}: ${what} is ${values[at]}${place}`);
+    }
+  }
+  setRandomState(random);
 }

@@ -43,6 +43,8 @@ export interface FitOptions {
   resume?: Uint8Array | string;
   /** Stops after the step at hand; what was trained stays. */
   signal?: AbortSignal;
+  /** Whether all examples are looked at before training, for labels out of range and NaN: see Data.checked. Default true. */
+  check?: boolean;
   /** Whether steps and evaluation are compiled. Default true. */
   compile?: boolean;
   /** Throws an AnomalyError for the first NaN or infinity, and tells what made it. Slow. Default false. */
@@ -52,13 +54,16 @@ export interface FitOptions {
 /** Options with their defaults. */
 export type FitSettings = FitOptions &
   Required<
-    Pick<FitOptions, 'loss' | 'epochs' | 'batchSize' | 'accumulate' | 'shuffle' | 'callbacks' | 'compile' | 'anomaly'>
+    Pick<
+      FitOptions,
+      'loss' | 'epochs' | 'batchSize' | 'accumulate' | 'shuffle' | 'callbacks' | 'check' | 'compile' | 'anomaly'
+    >
   >;
 
 /** The options with their defaults. Throws a RangeError for what no run can be made of. */
 export function settingsOf(model: Module, options: FitOptions): FitSettings {
   const { data, optimizer, checkpoint, loss = crossEntropy, callbacks = [], shuffle = true } = options;
-  const { epochs = 1, batchSize = 64, accumulate = 1, compile = true, anomaly = false } = options;
+  const { epochs = 1, batchSize = 64, accumulate = 1, check = true, compile = true, anomaly = false } = options;
   checkWhole('fit', { batchSize, epochs, accumulate }, 1);
   if (checkpoint?.every !== undefined) checkWhole('fit', { 'checkpoint.every': checkpoint.every }, 1);
   for (const { probe } of callbacks) if (probe) checkWhole('fit', { "a probe's interval": probe.interval }, 1);
@@ -67,5 +72,5 @@ export function settingsOf(model: Module, options: FitOptions): FitSettings {
   if (!optimizer.parameters.some((parameter) => own.has(parameter))) {
     throw new RangeError("fit: expected an optimizer over the model's parameters, got one that has none of them");
   }
-  return { ...options, loss, epochs, batchSize, accumulate, shuffle, callbacks, compile, anomaly };
+  return { ...options, loss, epochs, batchSize, accumulate, shuffle, callbacks, check, compile, anomaly };
 }

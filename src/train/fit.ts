@@ -3,7 +3,7 @@ import { readBytes } from '#files';
 import type { Module } from '../nn/module.ts';
 import type { Optimizer } from '../optim/index.ts';
 import { nextStream, randomState, type Stream, setRandomState, shuffled } from '../tensor/random.ts';
-import { checkExamples, checkLabels, type Data, type Examples, type Task, taskOf } from './batch.ts';
+import { checkData, checkExamples, type Data, type Examples, type Task, taskOf } from './batch.ts';
 import type { Callback, EpochReport, Training, TrainingState } from './callback.ts';
 import { Checkpoints, decodeCheckpoint, restore } from './checkpoint.ts';
 import { Evaluator } from './evaluate.ts';
@@ -71,7 +71,7 @@ class Run implements Training {
   /** A run that is ready to begin: its options and data are checked, and its checkpoint is loaded. */
   static async of(model: Module, given: FitOptions): Promise<Run> {
     const options = settingsOf(model, given);
-    const { data, validation, batchSize, loss, ignoreIndex, augment, resume } = options;
+    const { data, validation, batchSize, loss, ignoreIndex, augment, resume, signal } = options;
     const first = Array.from({ length: Math.min(batchSize, data.length) }, (_, i) => i);
     const random = randomState();
     const examples = await data.batch(first);
@@ -79,7 +79,7 @@ class Run implements Training {
     model.train();
     const task = taskOf('fit', model, examples, { loss, ignoreIndex, augment });
     checkExamples('fit', examples, first, { ...task, data });
-    for (const set of [data, validation]) if (set?.labels) checkLabels('fit', set.labels, { ...task, data: set });
+    for (const set of [data, validation]) if (set && options.check) await checkData('fit', set, task, signal);
     const saved = resume === undefined ? null : typeof resume === 'string' ? await readBytes(resume) : resume;
     const run = new Run(model, options, task);
     if (saved) await run.resume(saved);

@@ -4,7 +4,7 @@ import { crossEntropy } from '../ops/index.ts';
 import { checkWhole } from '../optim/check.ts';
 import type { Optimizer } from '../optim/index.ts';
 import { shuffled } from '../tensor/random.ts';
-import { checkExamples, type Data, type Loss, taskOf } from './batch.ts';
+import { checkData, checkExamples, type Data, type Loss, taskOf } from './batch.ts';
 import { kept } from './keep.ts';
 import { type Axis, chart, logTicks, roundTicks } from './report-chart.ts';
 import { Running } from './report-format.ts';
@@ -26,6 +26,8 @@ export interface FindLrOptions {
   /** Steps that the smoothed loss looks back on. Default: a twentieth of all, at least 2. */
   smooth?: number;
   compile?: boolean;
+  /** Hears how many of the steps were begun. */
+  onStep?: (step: number, steps: number) => void;
 }
 
 /** What findLr found. */
@@ -70,6 +72,7 @@ export async function findLr(model: Module, options: FindLrOptions): Promise<Fou
     const sets = batches(data, batchSize);
     const first = (await sets.next()).value!;
     const task = taskOf('findLr', model, first.examples, { loss });
+    await checkData('findLr', data, task);
     stepper = new Stepper({ model, optimizer, loss, device: task.device, compiled: options.compile ?? true });
     const running: { lr: number; read: Promise<{ loss: number }> }[] = [];
     const report = async () => {
@@ -88,6 +91,7 @@ export async function findLr(model: Module, options: FindLrOptions): Promise<Fou
       checkExamples('findLr', set.examples, set.indices, { ...task, data });
       const lr = from * (to / from) ** (step / (steps - 1));
       optimizer.lr = lr;
+      options.onStep?.(step + 1, steps);
       const read = stepper.run([set.examples], step + 1);
       read.catch(() => {}); // whoever awaits it hears of it; after a failure nobody awaits the rest
       running.push({ lr, read });

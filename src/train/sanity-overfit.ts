@@ -13,7 +13,7 @@ const MOVED = 0.98;
 /** A loss that fell below this share of itself in the last fifth of the steps is still falling. */
 const FALLS = 0.97;
 
-/** Does the loss of a few examples go to zero? Leaves the model trained. */
+/** Does the loss of a few examples go to zero? Leaves the model trained, and the optimizer without weight decay. */
 export async function byHeart(
   subject: Subject,
   few: Examples,
@@ -28,6 +28,7 @@ export async function byHeart(
   const stepper = new Stepper({ model, loss, device: task.device, optimizer, compiled });
   try {
     model.train();
+    for (const group of optimizer.paramGroups) group.weightDecay = 0;
     for (const module of model.modules()) if (module instanceof DropoutLayer) module.eval();
     while (losses.length < steps && !(losses.at(-1)! <= zero())) {
       const { loss: value } = await stepper.run([few], losses.length + 1);

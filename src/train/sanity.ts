@@ -1,6 +1,7 @@
 // sanity: what to check before training, as the CS231n notes advise, and what is probably wrong where a check fails.
 import type { Module } from '../nn/module.ts';
-import { crossEntropy } from '../ops/index.ts';
+import { add, crossEntropy, mul } from '../ops/index.ts';
+import { l2Penalty } from '../ops/penalty.ts';
 import { checkWhole } from '../optim/check.ts';
 import { Adam, type Optimizer } from '../optim/index.ts';
 import { shuffled } from '../tensor/random.ts';
@@ -17,7 +18,7 @@ export interface SanityOptions {
   loss?: Loss;
   /** Makes the optimizer that the training will use. Default: Adam with a learning rate of 0.003. */
   optimizer?: (parameters: Iterable<Tensor>) => Optimizer;
-  /** The penalty that training adds to the loss. It is left out of all checks but its own. */
+  /** The penalty that training adds to the loss. It is left out of all checks but its own. Default: what weight decay stands for. */
   regularization?: (model: Module) => Tensor;
   /** Classes that the data has. Default: as many as the model has outputs. */
   classes?: number;
@@ -30,6 +31,8 @@ export interface SanityOptions {
   compile?: boolean;
   /** Whether gradients are checked, which computes on the CPU and takes long for large models. Default true. */
   gradients?: boolean;
+  /** Hears of each check as it begins: its name, how many were made before, and how many there are. */
+  onCheck?: (name: string, done: number, all: number) => void;
 }
 
 /** Examples of the gradient check. */
@@ -42,7 +45,7 @@ const TINY = 4;
  * model is put back as it was. Throws for labels out of range and shapes that do not fit; else what fails is in the report.
  */
 export async function sanity(model: Module, options: SanityOptions): Promise<SanityReport> {
-  const { data, loss = crossEntropy, batchSize = 64, examples = 20, steps = 500, regularization } = options;
+  const { data, loss = crossEntropy, batchSize = 64, examples = 20, steps = 500 } = options;
   checkWhole('sanity', { batchSize, examples, steps }, 1);
   if (data.length === 0) throw new RangeError('sanity: expected at least one example, got none');
   const putBack = await kept(model);
@@ -56,25 +59,42 @@ export async function sanity(model: Module, options: SanityOptions): Promise<San
     const task = taskOf('sanity', model, first, { loss });
     checkExamples('sanity', first, order.subarray(0, batchSize), { ...task, data });
     if (data.labels) checkLabels('sanity', data.labels, { ...task, data });
-    const subject = { model, loss, task, compiled: options.compile ?? true };
-    checks.push(sameTwice(first, await data.batch(order.subarray(0, batchSize)), order));
-    checks.push(await isMean(subject, first));
-    const start = await lossOf(subject, first);
-    checks.push(await atChance(subject, first, start, options.classes));
-    if (regularization) checks.push(await raises(model, regularization, start));
-    putBack();
     optimizer = make(model.parameters());
+    const trained = optimizer;
+    const regularization = options.regularization ?? decayOf(trained);
+    const checkGradients = options.gradients ?? true;
+    const all = 5 + Number(regularization !== undefined) + Number(checkGradients);
+    const check = async (name: string, work: () => SanityCheck | Promise<SanityCheck>) => {
+      options.onCheck?.(name, checks.length, all);
+      checks.push(await work());
+    };
+    const subject = { model, loss, task, compiled: options.compile ?? true };
+    await check('data', async () => sameTwice(first, await data.batch(order.subarray(0, batchSize)), order));
+    await check('mean', () => isMean(subject, first));
+    const start = await lossOf(subject, first);
+    await check('chance', () => atChance(subject, first, start, options.classes));
+    if (regularization) await check('regularization', () => raises(model, regularization, start));
+    putBack();
     const few = await data.batch(order.subarray(0, examples));
-    checks.push(await reaches(subject, few, optimizer));
+    await check('parameters', () => reaches(subject, few, trained));
     putBack();
-    checks.push(await byHeart(subject, few, optimizer, steps));
+    await check('learning by heart', () => byHeart(subject, few, trained, steps));
     putBack();
-    if (options.gradients ?? true) {
-      checks.push(await agree(subject, await data.batch(order.subarray(0, TINY)), regularization));
+    if (checkGradients) {
+      const tiny = await data.batch(order.subarray(0, TINY));
+      await check('gradients', () => agree(subject, tiny, options.regularization));
     }
   } finally {
     optimizer?.dispose();
     putBack();
   }
   return sanityReport(checks);
+}
+
+/** The penalty that an optimizer's weight decay stands for, 1/2 lambda |w|^2; undefined where it has none. */
+function decayOf({ paramGroups }: Optimizer): (() => Tensor) | undefined {
+  const decaying = paramGroups.filter(({ weightDecay }) => weightDecay > 0);
+  if (decaying.length === 0) return undefined;
+  return () =>
+    decaying.map(({ params, weightDecay }) => mul(l2Penalty(params), weightDecay / 2)).reduce((a, b) => add(a, b));
 }
