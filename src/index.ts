@@ -3,6 +3,7 @@
 import './ops/gemm-trials.ts';
 import './ops/methods.ts';
 
+export { autocast } from './autograd/autocast.ts';
 export { type BackwardOptions, grad, gradEnabled, noGrad } from './autograd/tape.ts';
 export { type InitOptions, init } from './backends/init.ts';
 export { tune } from './backends/tune.ts';

@@ -2,6 +2,7 @@
 import type { Kernel, Spec } from '../tensor/backend.ts';
 import type { Layout, Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import type { Autocast } from './autocast.ts';
 
 /** What a vjp may use: the op's inputs, outputs and attributes, and which inputs want a gradient. */
 export interface Recorded<A> {
@@ -27,6 +28,8 @@ export interface Op<A = any> extends Kernel<A> {
   strided?(inputs: Layout[], attrs: A): boolean[];
   /** How many leading inputs are updated in place. They are the outputs of the kernel, and `outputs` adds none. */
   mutates?: number;
+  /** The float type of its inputs within autocast. Default: float32. */
+  autocast?: Autocast;
   vjp: Vjp<A>;
 }
 

@@ -5,6 +5,7 @@ import { ShapeError } from '../tensor/errors.ts';
 import { currentScope, moveTo, scope } from '../tensor/scope.ts';
 import { checkRank, format, isPlain, sameShape } from '../tensor/shape.ts';
 import { nextVersion, Tensor } from '../tensor/tensor.ts';
+import { autocast, wantedFloat } from './autocast.ts';
 import { type Op, opNamed, type PartsOp, type Recorded, type Row, type ViewOp } from './op.ts';
 
 /** One recorded call. Ids grow with time, so that descending ids are a reverse topological order. */
@@ -90,8 +91,17 @@ function record(op: Row, inputs: Tensor[], outputs: Tensor[], attrs: unknown): v
 
 /** Checks a call, runs it on the device of its inputs, and records it. Returns new tensors (none for an op in place). */
 export function apply<A>(op: Op<A>, inputs: Tensor[], attrs: A): Tensor[] {
-  const run = () => perform(op, inputs, attrs);
-  return watcher ? watcher.op(op, inputs, run) : run();
+  const given = fitting(op, inputs);
+  const run = () => perform(op, given, attrs);
+  return watcher ? watcher.op(op, given, run) : run();
+}
+
+/** The inputs in the float type that autocast wants. */
+function fitting(op: Op, inputs: Tensor[]): Tensor[] {
+  const dtype = wantedFloat(op, inputs);
+  if (!dtype) return inputs;
+  const cast = opNamed(dtype === 'float16' ? 'toFloat16' : 'toFloat32');
+  return inputs.map((x) => (isFloat(x.dtype) && x.dtype !== dtype ? apply(cast, [x], {})[0] : x));
 }
 
 function perform<A>(op: Op<A>, inputs: Tensor[], attrs: A): Tensor[] {
@@ -296,7 +306,9 @@ export function backward(root: Tensor, gradient?: Tensor, { createGraph = false 
 
 /** Runs a backward pass. */
 function passing<T>(createGraph: boolean, run: () => T): T {
-  const pass = () => withRecording(createGraph, () => (createGraph ? run() : scope(run)));
+  const recorded = () => withRecording(createGraph, () => (createGraph ? run() : scope(run)));
+  // Gradients have the types of what they belong to.
+  const pass = () => autocast(recorded, { enabled: false });
   return watcher ? watcher.backward(null, pass) : pass();
 }
 

@@ -34,6 +34,10 @@ export const normal = (shape: Shape): Input => floats(shape, normals);
 export const between = (low: number, high: number, shape: Shape): Input =>
   floats(shape, (n, stream) => uniform(n, stream).map((u) => low + (high - low) * u));
 
+/** Whole numbers from -3 to 3: they, their products and sums of a few hundred of these are exact in any float type. */
+export const digits = (shape: Shape): Input =>
+  floats(shape, (n, stream) => uniform(n, stream).map((u) => Math.floor(7 * u) - 3));
+
 /** Numbers of both signs, at least 0.1 and at most 2 away from 0: clear of the kink that many functions have there. */
 export const nonzero = (shape: Shape): Input =>
   floats(shape, (n, stream) => uniform(n, stream).map((u) => (u < 0.5 ? -0.1 - 3.8 * u : 0.1 + 3.8 * (u - 0.5))));

@@ -1,4 +1,5 @@
 // compile: traces a function once for each kind of arguments, and replays what it did.
+import { autocast } from '../autograd/autocast.ts';
 import { watching } from '../autograd/tape.ts';
 import { tracing } from '../tensor/live.ts';
 import { Explanation } from './explain.ts';
@@ -11,6 +12,8 @@ const MAX_TRACES = 32;
 export interface CompileOptions {
   /** Says on the console when and for what arguments the function is traced. */
   verbose?: boolean;
+  /** `float16`: all of the function runs in an autocast scope. Default: float32. */
+  dtype?: 'float32' | 'float16';
 }
 
 /** A compiled function. */
@@ -47,12 +50,16 @@ const collected = new FinalizationRegistry<Trace[]>((traces) => {
  */
 export function compile<A extends unknown[], R>(
   fn: (...args: A) => R,
-  { verbose = false }: CompileOptions = {},
+  { verbose = false, dtype = 'float32' }: CompileOptions = {},
 ): Compiled<A, R> {
   if (typeof fn !== 'function') throw new TypeError(`compile: expected a function, got ${typeof fn}`);
   if (fn.constructor.name === 'AsyncFunction') {
     throw new TypeError('compile: expected a synchronous function, got an async one; await after the call');
   }
+  if (dtype !== 'float32' && dtype !== 'float16') {
+    throw new TypeError(`compile: expected dtype float32 or float16, got ${dtype}`);
+  }
+  const run = dtype === 'float16' ? (...args: A): R => autocast(() => fn(...args)) : fn;
   // The last used one is last.
   const traces: Trace[] = [];
   let last: Trace | null = null;
@@ -75,7 +82,7 @@ export function compile<A extends unknown[], R>(
 
   function make(args: A, given: object[] | null): Trace {
     const title = `${fn.name || 'function'}(${args.map(describe).join(', ')})`;
-    const trace = new Trace(title, fn as (...args: unknown[]) => unknown, args, given);
+    const trace = new Trace(title, run as (...args: unknown[]) => unknown, args, given);
     if (traces.push(trace) > MAX_TRACES) traces.shift()!.dispose();
     last = trace;
     return trace;
@@ -87,7 +94,7 @@ export function compile<A extends unknown[], R>(
   }
 
   const compiled = (...args: A): R => {
-    if (tracing() || watching()) return fn(...args);
+    if (tracing() || watching()) return run(...args);
     const inputs = tensorsIn(args);
     inputs.find((x) => x.released)?.view('compile'); // throws, before anything is counted
     const found = find(args);

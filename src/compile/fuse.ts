@@ -3,6 +3,7 @@
 
 import { type Chain, isWritable, type Member, type Operand } from '../ops/fusion.ts';
 import type { Call, Graph, Storage, View } from '../tensor/backend.ts';
+import { isFloat } from '../tensor/dtype.ts';
 import { elementCount, isPlain, type Shape, sameShape } from '../tensor/shape.ts';
 import { chainKernel, joinedKernel } from './fused-kernel.ts';
 import { changedBy } from './graph.ts';
@@ -102,7 +103,7 @@ class Fusion {
   private canLead(c: number): boolean {
     const { kernel, outputs, mutates } = this.calls[c];
     const [out] = outputs;
-    const hands = kernel.puts === true && mutates === 0 && out.dtype === 'float32';
+    const hands = kernel.puts === true && mutates === 0 && isFloat(out.dtype);
     return hands && this.maker.has(out.storage) && isPlain(out) && elementCount(out.shape) > 0;
   }
 
@@ -240,6 +241,7 @@ class Fusion {
       n: this.size(calls[0]),
       shapes: reads.map(({ shape }) => shape),
       members,
+      put: front === null ? undefined : this.calls[front].outputs[0].dtype,
       stored: stored.map((c) => (c === front ? 'put' : elementwise.indexOf(c))),
     };
     return { chain, inputs: reads.map(({ view }) => view) };

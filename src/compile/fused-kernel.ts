@@ -43,7 +43,7 @@ export function joinedKernel({ kernels, lead, before, behind }: Joined): Kernel 
   const own = lead.inputs.length - (before ? 1 : 0);
   const taken = own + (before?.inputs.length ?? 0);
   const stored = behind?.chain.stored.length ?? 1;
-  const [{ shape }] = lead.outputs;
+  const [{ shape, dtype }] = lead.outputs;
 
   const move = ({ of, index }: Slot): Slot => {
     if (of === 'output' && index > 0) return { of, index: stored + index - 1 };
@@ -75,7 +75,7 @@ export function joinedKernel({ kernels, lead, before, behind }: Joined): Kernel 
     },
     plan(inputs, outputs, attrs, gpu): Plan {
       // What never reaches memory lies as if it did.
-      const first: TypedLayout = behind ? { ...contiguousLayout(shape), dtype: 'float32' } : outputs[0];
+      const first: TypedLayout = behind ? { ...contiguousLayout(shape), dtype } : outputs[0];
       const read = before ? [lead.inputs[0], ...inputs.slice(0, own)] : inputs.slice(0, own);
       const plan = lead.kernel.plan(read, [first, ...outputs.slice(stored)], attrs, gpu);
       const { dispatches } = plan;

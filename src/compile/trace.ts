@@ -1,4 +1,5 @@
 // A trace: what one run of a function did, as a program that does it again.
+import { autocasting } from '../autograd/autocast.ts';
 import { opNamed } from '../autograd/op.ts';
 import { apply, gradEnabled, noGrad } from '../autograd/tape.ts';
 import type { Graph, Program, Storage, View } from '../tensor/backend.ts';
@@ -56,6 +57,7 @@ export class Trace {
   private readonly device: Device;
   private readonly pattern: Pattern;
   private readonly grads: boolean;
+  private readonly halves: boolean;
   private readonly log: LiveLog;
   private readonly result: unknown;
   private outcomes: Outcome[] = [];
@@ -69,6 +71,7 @@ export class Trace {
     this.device = deviceOf(tensorsIn(args));
     this.pattern = patternOf(args);
     this.grads = gradEnabled();
+    this.halves = autocasting();
     this.log = new LiveLog(given ?? []);
     const { backend } = this.device;
     const recorder = new Recorder(backend, this.log);
@@ -114,7 +117,8 @@ export class Trace {
 
   /** Whether a call with these arguments would be traced alike. */
   fits(args: unknown[], device: Device): boolean {
-    return device === this.device && gradEnabled() === this.grads && this.pattern(args);
+    const scopes = gradEnabled() === this.grads && autocasting() === this.halves;
+    return device === this.device && scopes && this.pattern(args);
   }
 
   /** Whether all memory that it works on is there still, and holds what it held. */

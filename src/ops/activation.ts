@@ -32,6 +32,7 @@ export const logSigmoid = unary({
 
 const softplusCall = elementwise({
   name: 'softplus',
+  autocast: 'float32',
   cpu: (x, beta, threshold) => (x * beta > threshold ? x : reference.softplus(x * beta) / beta),
   branch: (x, beta, threshold) => Number(x * beta > threshold),
   wgsl: 'select(softplus(x * a) / a, x, x * a > b)',

@@ -156,6 +156,7 @@ export const sign = unary({
 /** x * x. Floats, or int32 with wraparound. In the shape of x. Throws a ShapeError for bool. */
 export const square = unary({
   name: 'square',
+  autocast: 'float32',
   cpu: (x) => x * x,
   wgsl: 'x * x',
   int32: { cpu: (x) => Math.imul(x, x) },
@@ -166,6 +167,7 @@ export const square = unary({
 /** 1 / x: infinite at 0. In the shape of x. Throws a ShapeError for int32 and bool. */
 export const reciprocal = unary({
   name: 'reciprocal',
+  autocast: 'float32',
   cpu: (x) => 1 / x,
   wgsl: '1.0 / x',
   vjp: [({ g, out }) => neg(mul(g, square(out)))],

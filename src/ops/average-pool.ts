@@ -2,10 +2,11 @@
 import source from '../../shaders/avgPool2d.wgsl';
 import { define, type Op } from '../autograd/op.ts';
 import { apply } from '../autograd/tape.ts';
-import type { GpuTraits } from '../tensor/backend.ts';
+import type { GpuTraits, TypedLayout } from '../tensor/backend.ts';
 import { ShapeError } from '../tensor/errors.ts';
-import { elementCount, type Shape } from '../tensor/shape.ts';
+import { elementCount } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { inHalves } from './launch.ts';
 import {
   adaptiveWindows,
   allTaps,
@@ -42,15 +43,16 @@ function divisors(attrs: AverageAttrs): (i: number, j: number) => number {
   return (i, j) => divisor || rows[i] * columns[j];
 }
 
-const plan = (target: Shape, attrs: AverageAttrs, gpu: GpuTraits, TRANSPOSED: boolean) => {
+const plan = ([x]: TypedLayout[], [out]: TypedLayout[], attrs: AverageAttrs, gpu: GpuTraits, TRANSPOSED: boolean) => {
   const tunables = { TRANSPOSED, COUNT_PADDING: attrs.countPadding, BLOCK: 64 };
-  return planRows({ file: 'avgPool2d.wgsl', source, put: 1 }, target, attrs, gpu, tunables, [{ f32: attrs.divisor }]);
+  const shader = { file: 'avgPool2d.wgsl', source, put: 1 };
+  return inHalves(planRows(shader, out.shape, attrs, gpu, tunables, [{ f32: attrs.divisor }]), [x], [out]);
 };
 
 /** The sum of each window over its divisor. */
 const poolOp: Op<AverageAttrs> = define({
   name: 'avgPool2d',
-  outputs: ([x], { count }) => [{ shape: [x.shape[0], x.shape[1], ...count], dtype: 'float32' }],
+  outputs: ([x], { count }) => [{ shape: [x.shape[0], x.shape[1], ...count], dtype: x.dtype }],
   cpu: ([x], [out], attrs) => {
     const divisor = divisors(attrs);
     eachTap(planesOf(x.shape), attrs, (element, window, i, j) => {
@@ -58,15 +60,16 @@ const poolOp: Op<AverageAttrs> = define({
     });
   },
   flops: ([x], [out], attrs) => tapCount(x.shape, attrs) + elementCount(out.shape),
+  autocast: 'widest',
   puts: true,
-  plan: (_inputs, [out], attrs, gpu) => plan(out.shape, attrs, gpu, false),
+  plan: (inputs, outputs, attrs, gpu) => plan(inputs, outputs, attrs, gpu, false),
   vjp: ([g], { attrs }) => [apply(gradOp, [g!], attrs)[0]],
 });
 
 /** The gradient of the image: each element adds up g over the divisor of the windows that hold it. */
 const gradOp: Op<AverageAttrs> = define({
   name: 'avgPool2dGrad',
-  outputs: ([g], { size }) => [{ shape: [g.shape[0], g.shape[1], ...size], dtype: 'float32' }],
+  outputs: ([g], { size }) => [{ shape: [g.shape[0], g.shape[1], ...size], dtype: g.dtype }],
   cpu: ([g], [out], attrs) => {
     const divisor = divisors(attrs);
     eachTap(planesOf(g.shape), attrs, (element, window, i, j) => {
@@ -74,8 +77,9 @@ const gradOp: Op<AverageAttrs> = define({
     });
   },
   flops: ([g], _outputs, attrs) => tapCount(g.shape, attrs) + elementCount(g.shape),
+  autocast: 'widest',
   puts: true,
-  plan: (_inputs, [out], attrs, gpu) => plan(out.shape, attrs, gpu, true),
+  plan: (inputs, outputs, attrs, gpu) => plan(inputs, outputs, attrs, gpu, true),
   vjp: ([gg], { attrs }) => [apply(poolOp, [gg!], attrs)[0]],
 });
 

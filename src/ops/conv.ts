@@ -8,7 +8,8 @@ import { elementCount, format, type Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { ConvAttrs } from './conv-attrs.ts';
 import { planGather, planWeightGrad } from './conv-plan.ts';
-import { add } from './elementwise.ts';
+import { biased, floatOf } from './half.ts';
+import { inHalves } from './launch.ts';
 import { reshape } from './movement.ts';
 import { type Pair, pair, windowCount } from './window.ts';
 
@@ -49,18 +50,23 @@ function eachProduct(
 /** A multiplication and an addition for each tap of each channel at each position of `result`; taps on padding count, too. */
 const flopsOf = (result: Shape, weight: Shape): number => 2 * elementCount(result) * elementCount(weight.slice(1));
 
-const outputs = (_inputs: Spec[], { shape }: ConvAttrs): Spec[] => [{ shape, dtype: 'float32' }];
+/** What the three rows have in common. */
+const row = (name: string) => ({
+  name,
+  outputs: (inputs: Spec[], { shape }: ConvAttrs): Spec[] => [{ shape, dtype: floatOf(name, inputs) }],
+  autocast: 'float16' as const,
+  puts: true,
+});
 
 const convOp: Op<ConvAttrs> = define({
-  name: 'conv2d',
-  outputs,
+  ...row('conv2d'),
   cpu: ([x, weight], [out], attrs) =>
     eachProduct(x.shape, weight.shape, out.shape, attrs, (i, w, o) => {
       out.data[o] += x.data[i] * weight.data[w];
     }),
   flops: ([, weight], [out]) => flopsOf(out.shape, weight.shape),
-  puts: true,
-  plan: ([x, weight], [out], attrs, gpu) => planGather(x.shape, weight.shape, out.shape, attrs, gpu, false),
+  plan: ([x, weight], [out], attrs, gpu) =>
+    inHalves(planGather(x.shape, weight.shape, out.shape, attrs, gpu, false), [x, weight], [out]),
   vjp: ([g], { inputs: [x, weight], attrs, needs }) => [
     needs[0] ? apply(inputGradOp, [g!, weight], { ...attrs, shape: x.shape })[0] : null,
     needs[1] ? apply(weightGradOp, [g!, x], { ...attrs, shape: weight.shape })[0] : null,
@@ -69,15 +75,14 @@ const convOp: Op<ConvAttrs> = define({
 
 /** d loss / d x from g and the weights: the transposed convolution. */
 const inputGradOp: Op<ConvAttrs> = define({
-  name: 'conv2dInputGrad',
-  outputs,
+  ...row('conv2dInputGrad'),
   cpu: ([g, weight], [out], attrs) =>
     eachProduct(out.shape, weight.shape, g.shape, attrs, (i, w, o) => {
       out.data[i] += g.data[o] * weight.data[w];
     }),
   flops: ([g, weight]) => flopsOf(g.shape, weight.shape),
-  puts: true,
-  plan: ([g, weight], [out], attrs, gpu) => planGather(g.shape, weight.shape, out.shape, attrs, gpu, true),
+  plan: ([g, weight], [out], attrs, gpu) =>
+    inHalves(planGather(g.shape, weight.shape, out.shape, attrs, gpu, true), [g, weight], [out]),
   vjp: ([gg], { inputs: [g, weight], attrs, needs }) => [
     needs[0] ? apply(convOp, [gg!, weight], { ...attrs, shape: g.shape })[0] : null,
     needs[1] ? apply(weightGradOp, [g, gg!], { ...attrs, shape: weight.shape })[0] : null,
@@ -86,15 +91,13 @@ const inputGradOp: Op<ConvAttrs> = define({
 
 /** d loss / d weight from g and x. */
 const weightGradOp: Op<ConvAttrs> = define({
-  name: 'conv2dWeightGrad',
-  outputs,
+  ...row('conv2dWeightGrad'),
   cpu: ([g, x], [out], attrs) =>
     eachProduct(x.shape, out.shape, g.shape, attrs, (i, w, o) => {
       out.data[w] += g.data[o] * x.data[i];
     }),
   flops: ([g], [weight]) => flopsOf(g.shape, weight.shape),
-  puts: true,
-  plan: ([g, x], [out], attrs, gpu) => planWeightGrad(g.shape, x.shape, out.shape, attrs, gpu),
+  plan: ([g, x], [out], attrs, gpu) => inHalves(planWeightGrad(g.shape, x.shape, out.shape, attrs, gpu), [g, x], [out]),
   vjp: ([gg], { inputs: [g, x], attrs, needs }) => [
     needs[0] ? apply(convOp, [x, gg!], { ...attrs, shape: g.shape })[0] : null,
     needs[1] ? apply(inputGradOp, [g, gg!], { ...attrs, shape: x.shape })[0] : null,
@@ -177,9 +180,7 @@ function check(
     C === taken,
     `weight expects ${taken} input channels${groups > 1 ? ` in ${groups} groups` : ''}, input has ${C}`,
   );
-  for (const t of bias ? [x, weight, bias] : [x, weight]) {
-    expect(t.dtype === 'float32', `expected dtype float32, got ${t.dtype}`);
-  }
+  floatOf(op, bias ? [x, weight, bias] : [x, weight]);
   if (bias) expect(bias.rank === 1 && bias.size === made, `expected bias [${made}], got ${format(bias.shape)}`);
 
   const same = options.padding === 'same' && !transposed;
@@ -215,7 +216,7 @@ function convolve(call: Call, x: Tensor, weight: Tensor, bias?: Tensor | null, o
   const images = x.rank === 4 ? x : reshape(x, shapes.x);
   const kernels = weight.rank === 4 ? weight : reshape(weight, shapes.weight);
   const [product] = apply(call.transposed ? inputGradOp : convOp, [images, kernels], attrs);
-  const out = bias ? add(product, reshape(bias, [1, bias.size, 1, 1])) : product;
+  const out = bias ? biased(product, reshape(bias, [1, bias.size, 1, 1])) : product;
   const [N, O, ...size] = attrs.shape;
   const own = [O, ...size.slice(2 - call.dims)];
   return x.rank === 4 ? out : reshape(out, x.rank === call.dims + 1 ? own : [N, ...own]);

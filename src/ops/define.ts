@@ -1,4 +1,5 @@
 // The elementwise family: a row is a float64 function, a WGSL expression and a derivative per input.
+import type { Autocast } from '../autograd/autocast.ts';
 import { define, type Op, type Recorded } from '../autograd/op.ts';
 import { apply } from '../autograd/tape.ts';
 import type { CpuArray, Expression, Spec } from '../tensor/backend.ts';
@@ -57,6 +58,8 @@ export interface ElementwiseRow {
   vjp: (((d: Derivative) => Tensor) | null)[];
   /** Dtypes that the inputs may have; they must agree, but for the first of `where`. Default: floats. */
   dtypes?: DType[][];
+  /** The float type of its inputs within autocast. Default: the widest of theirs. */
+  autocast?: Autocast;
   /** Dtype of the output. Default: that of the inputs, but for the first of `where`; float32 where those are numbers. */
   out?: DType;
 }
@@ -67,6 +70,7 @@ export function elementwise(row: ElementwiseRow): (operands: Operand[], scalars?
     name: row.name,
     outputs: (inputs, attrs) => [outputOf(row, inputs, operandsOf(inputs, attrs))],
     strided: (inputs) => inputs.map(() => true),
+    autocast: row.autocast ?? 'widest',
     cpu: (inputs, [out], attrs) => compute(functionOf(row, inputs), inputs, out, attrs),
     winners: row.branch && ((inputs, [{ shape }], attrs) => branches(row.branch!, inputs, shape, attrs)),
     expression: (inputs, [out], attrs) => expression(row, inputs, out, attrs),

@@ -8,7 +8,13 @@ import { binary, type Operand, unary } from './define.ts';
 import { power, powerInt } from './reference-math.ts';
 
 /** e^x: 0 for -Infinity, infinite above 88.7. In the shape of x. Throws a ShapeError for int32 and bool. */
-export const exp = unary({ name: 'exp', cpu: Math.exp, wgsl: 'preciseExp(x)', vjp: [({ g, out }) => mul(g, out)] });
+export const exp = unary({
+  name: 'exp',
+  autocast: 'float32',
+  cpu: Math.exp,
+  wgsl: 'preciseExp(x)',
+  vjp: [({ g, out }) => mul(g, out)],
+});
 
 /**
  * e^x - 1, without the cancellation near 0: -1 for -Infinity. In the shape of x. Throws a ShapeError for int32 and
@@ -16,13 +22,20 @@ export const exp = unary({ name: 'exp', cpu: Math.exp, wgsl: 'preciseExp(x)', vj
  */
 export const expm1 = unary({
   name: 'expm1',
+  autocast: 'float32',
   cpu: Math.expm1,
   wgsl: 'expm1(x)',
   vjp: [({ g, x }) => mul(g, exp(x as Tensor))],
 });
 
 /** Natural logarithm; -Infinity for 0 and NaN below. In the shape of x. Throws a ShapeError for int32 and bool. */
-export const log = unary({ name: 'log', cpu: Math.log, wgsl: 'preciseLog(x)', vjp: [({ g, x }) => div(g, x)] });
+export const log = unary({
+  name: 'log',
+  autocast: 'float32',
+  cpu: Math.log,
+  wgsl: 'preciseLog(x)',
+  vjp: [({ g, x }) => div(g, x)],
+});
 
 /**
  * log(1 + x), without the cancellation near 0; -Infinity for -1 and NaN below. In the shape of x. Throws a ShapeError
@@ -30,6 +43,7 @@ export const log = unary({ name: 'log', cpu: Math.log, wgsl: 'preciseLog(x)', vj
  */
 export const log1p = unary({
   name: 'log1p',
+  autocast: 'float32',
   cpu: Math.log1p,
   wgsl: 'log1p(x)',
   vjp: [({ g, x }) => div(g, add(x, 1))],
@@ -48,6 +62,7 @@ export const sqrt = unary({
 /** 1 / sqrt(x): infinite at 0, NaN below. In the shape of x. Throws a ShapeError for int32 and bool. */
 export const rsqrt = unary({
   name: 'rsqrt',
+  autocast: 'float32',
   cpu: (x) => 1 / Math.sqrt(x),
   wgsl: 'inverseSqrt(x)',
   vjp: [({ g, x, out }) => mul(g, mul(div(out, x), -0.5))],
@@ -55,6 +70,7 @@ export const rsqrt = unary({
 
 const powCall = binary({
   name: 'pow',
+  autocast: 'float32',
   cpu: power,
   wgsl: 'power(x, y)',
   int32: { cpu: powerInt, wgsl: 'powerInt(x, y)' },

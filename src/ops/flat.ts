@@ -1,6 +1,6 @@
 // The family of updates in place: rows that change flat arenas of equal length, element by element, in one dispatch.
 import { define, type Op } from '../autograd/op.ts';
-import type { Param, Plan, Spec } from '../tensor/backend.ts';
+import type { Param, Plan, Shader, Slot, Spec } from '../tensor/backend.ts';
 import type { HostArray } from '../tensor/dtype.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import { format } from '../tensor/shape.ts';
@@ -19,6 +19,8 @@ export interface FlatRow<A> {
    * this row does. A shader with such arenas leaves its bindings to the preamble.
    */
   optional?: Record<string, { flag: string; on: boolean }>;
+  /** Whether a call may take one number more, float32 []: where it is not 0, nothing is updated. */
+  skips?: boolean;
   /** What the shader's uniform block holds behind the number of elements. */
   params: (attrs: A) => Param[];
   /** Floating-point operations for each element, by the formula. Default: it only moves them. */
@@ -29,21 +31,49 @@ export interface FlatRow<A> {
 
 /** A row that updates arenas in place. `apply` takes those that it updates, then those that it reads. */
 export function flatRow<A>(row: FlatRow<A>): Op<A> {
-  const { name, reads, optional = {} } = row;
+  const { name, reads, optional = {}, skips = false } = row;
   const updates = [...row.updates, ...Object.keys(optional).filter((arena) => optional[arena].on)];
+  const own = reads.length + updates.length;
   const shader = { ...row.shader, preamble: row.optional && declarations(reads, updates, optional) };
+  const skipping = skips ? unless(shader, own + 1) : shader;
   return define<Op<A>>({
     name,
     mutates: updates.length,
-    outputs: (inputs) => checkFlat(name, inputs),
+    outputs: (inputs) => {
+      if (skips) checkNumbers(name, inputs.slice(own));
+      return checkFlat(name, skips ? inputs.slice(0, own) : inputs);
+    },
     cpu: (inputs, outputs, attrs) => {
-      const arenas = [...inputs, ...outputs].map(({ data }, i) => [[...reads, ...updates][i], data] as const);
+      const given = inputs.slice(0, reads.length);
+      if (inputs.slice(given.length).some(({ data }) => data[0] !== 0)) return;
+      const arenas = [...given, ...outputs].map(({ data }, i) => [[...reads, ...updates][i], data] as const);
       row.cpu(Object.fromEntries(arenas), attrs);
     },
     flops: row.flops === undefined ? undefined : perOutput(row.flops),
-    plan: (_inputs, [x], attrs) => flatPlan(shader, x.shape[0], row.params(attrs)),
+    plan: (inputs, [x], attrs) => {
+      const plan = flatPlan(inputs.length > reads.length ? skipping : shader, x.shape[0], row.params(attrs));
+      const slots = inputs.map((_, index): Slot => ({ of: 'input', index }));
+      const bound = { reads: slots.slice(0, reads.length), more: { reads: slots.slice(reads.length), writes: [] } };
+      return { dispatches: plan.dispatches.map((dispatch) => ({ ...dispatch, ...bound })) };
+    },
     vjp: null,
   });
+}
+
+/** What every shader of the family begins with: threads beyond the end do nothing. */
+const GUARD = 'if (i * 4u >= params.n) {';
+
+/** A shader that does nothing where a number, at this binding, is not 0. */
+function unless({ file, source, preamble = '' }: Shader, binding: number): Shader {
+  const [before, after, ...others] = source.split(GUARD);
+  if (after === undefined || others.length > 0) throw new Error(`${file}: expected once: ${GUARD}`);
+  // By its bits, since compilers may take no number for NaN.
+  const guard = GUARD.replace(') {', ' || (bitcast<u32>(skip[0]) & 0x7fffffffu) != 0u) {');
+  return {
+    file,
+    source: before + guard + after,
+    preamble: `${preamble}@group(0) @binding(${binding}) var<storage, read> skip: array<f32>;\n`,
+  };
 }
 
 /** Bindings of all arenas that there are. The shader names the others too, in code that their flag turns off. */
@@ -60,6 +90,12 @@ function declarations(reads: string[], updates: string[], optional: NonNullable<
     ...missing,
     `@group(0) @binding(${lines.length}) var<uniform> params: Params;\n`,
   ].join('');
+}
+
+/** Throws where something is not one number, float32 []. */
+export function checkNumbers(op: string, inputs: Spec[]): void {
+  const other = inputs.find(({ shape, dtype }) => shape.length !== 0 || dtype !== 'float32');
+  if (other) throw new ShapeError(`${op}: expected a number, float32 [], got ${other.dtype} ${format(other.shape)}`);
 }
 
 /** All inputs of an update are flat and of one length. It adds no outputs. */

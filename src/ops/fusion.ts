@@ -30,6 +30,8 @@ export interface Chain {
   /** For each input the shape, of n elements, that it is broadcast to. */
   shapes: Shape[];
   members: Member[];
+  /** What the kernel in front computes, where there is one. */
+  put?: DType;
   /** What is written, in the order of the outputs: a member, or 'put', what the kernel in front computes. */
   stored: (number | 'put')[];
 }
@@ -66,25 +68,30 @@ function lines(
   prefix = 'fused',
 ): string {
   const value = (operand: Operand) => {
-    const text = 'input' in operand ? read(operand.input) : 'member' in operand ? `v${operand.member}` : 'value';
     const type = typeOf(operand);
+    const text = 'input' in operand ? read(operand.input) : 'member' in operand ? `v${operand.member}` : handed(type);
     return type === 'f16' ? `f32(${text})` : text;
   };
   return members.map(({ operands }, m) => `  let v${m} = ${prefix}${m}(${operands.map(value).join(', ')});\n`).join('');
 }
 
+/** What `put` is handed, as it would be read back from memory of a type. */
+const handed = (type: string) => (type === 'f16' ? 'f16(value)' : 'value');
+
+const typePut = ({ put = 'float32' }: Chain): string => WGSL_TYPE[put];
+
 /** Which type each operand is stored as. */
 const types =
-  ({ members }: Chain, inputs: TypedLayout[]) =>
+  (chain: Chain, inputs: TypedLayout[]) =>
   (operand: Operand): string =>
     'input' in operand
       ? WGSL_TYPE[inputs[operand.input].dtype]
       : 'member' in operand
-        ? WGSL_TYPE[members[operand.member].dtype]
-        : 'f32';
+        ? WGSL_TYPE[chain.members[operand.member].dtype]
+        : typePut(chain);
 
-const storedType = ({ members }: Chain, stored: number | 'put') =>
-  stored === 'put' ? 'f32' : WGSL_TYPE[members[stored].dtype];
+const storedType = (chain: Chain, stored: number | 'put') =>
+  stored === 'put' ? typePut(chain) : WGSL_TYPE[chain.members[stored].dtype];
 
 /** The place in an input of the element whose row-major index in `shape` is `i`, as WGSL. Shapes are constants here. */
 function placeOf(input: TypedLayout, shape: Shape, i: string): string {
@@ -173,14 +180,18 @@ export type Told = Dispatch & { reads: Slot[]; writes: Slot[] };
 const nextBinding = ({ reads, writes, fault, more = { reads: [], writes: [] } }: Told) =>
   reads.length + writes.length + (fault ? 1 : 0) + 1 + more.reads.length + more.writes.length;
 
-/** The shader with other lines in the place of some of its preamble, and the functions that these call. */
-function replaced({ shader }: Told, lines: string, by: string, chain: Chain, dtypes: DType[]): Shader {
-  const { file, preamble = '', source } = shader;
+/** The shader with other lines in the place of those of its preamble that declare a binding, and the functions that these call. */
+function replaced(told: Told, binding: number, lines: string, by: string, chain: Chain, dtypes: DType[]): Shader {
+  const { file, preamble = '', source, halves } = told.shader;
   const [before, after, ...others] = preamble.split(lines);
   if (after === undefined || others.length > 0) throw new Error(`${file}: expected once in its preamble:\n${lines}`);
   const wgsl = chain.members.map(({ expression }) => expression.wgsl).join(' ');
   const half = before.startsWith('enable f16;') ? '' : enabling(dtypes.map((dtype) => WGSL_TYPE[dtype]));
-  return { ...shader, preamble: half + before + shaderMath(wgsl, preamble + source) + by + after };
+  return {
+    ...told.shader,
+    preamble: half + before + shaderMath(wgsl, preamble + source) + by + after,
+    halves: halves?.filter((k) => k !== binding),
+  };
 }
 
 /** Lines that compute a chain at `i` from inputs whose arrays have these names. */
@@ -199,15 +210,15 @@ export function putThrough(told: Told, chain: Chain, inputs: TypedLayout[], read
     const binding = k === 0 ? put : first + inputs.length + k - 1;
     return `@group(0) @binding(${binding}) var<storage, read_write> fusedOut${k}: array<${storedType(chain, s)}>;\n`;
   });
-  const stores = chain.stored.map((s, k) => `  fusedOut${k}[i] = ${s === 'put' ? 'value' : `v${s}`};\n`);
+  const stores = chain.stored.map((s, k) => `  fusedOut${k}[i] = ${s === 'put' ? handed(typePut(chain)) : `v${s}`};\n`);
   const text = `${declared.join('')}${outs.join('')}${functions(chain, types(chain, inputs))}\
 fn put(i: u32, value: f32) {
 ${at(chain, inputs, 'fusedIn', 'fused')}${stores.join('')}}
 `;
-  const dtypes = [...inputs, ...chain.members].map(({ dtype }) => dtype);
+  const dtypes = [...[...inputs, ...chain.members].map(({ dtype }) => dtype), chain.put ?? 'float32'];
   return {
     ...told,
-    shader: replaced(told, putting(put), text, chain, dtypes),
+    shader: replaced(told, put, putting(put), text, chain, dtypes),
     writes: told.writes.map((slot, w) => (w === put - told.reads.length ? writes[0] : slot)),
     more: { reads: [...(told.more?.reads ?? []), ...reads], writes: writes.slice(1) },
   };
@@ -230,7 +241,7 @@ ${at(chain, inputs, 'takenIn', 'taken')}  return v${chain.members.length - 1};
   const dtypes = [...inputs, ...chain.members].map(({ dtype }) => dtype);
   return {
     ...told,
-    shader: replaced(told, taking(take, 'IN'), text, chain, dtypes),
+    shader: replaced(told, take, taking(take, 'IN'), text, chain, dtypes),
     reads: told.reads.map((slot, r) => (r === take ? reads[0] : slot)),
     more: { reads: reads.slice(1), writes: [] },
   };

@@ -15,6 +15,7 @@ interface ConcatAttrs {
 /** Each input is copied to its own part of the output, by a dispatch of its own. */
 const concatOp: Op<ConcatAttrs> = define({
   name: 'concat',
+  autocast: 'widest',
   outputs: ([first, ...others], { dim }) => {
     const rest = (shape: readonly number[]) => shape.map((size, d) => (d === dim ? 0 : size));
     for (const { shape, dtype } of others) {

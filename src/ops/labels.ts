@@ -1,7 +1,9 @@
 // Scores per class and their labels: the checks of losses of classes, and two ops, each of them the gradient of the other:
 // the score of each label, and a value put where the label is.
+
 import pickSource from '../../shaders/pickClass.wgsl';
 import placeSource from '../../shaders/placeClass.wgsl';
+import { isFullFloat } from '../autograd/autocast.ts';
 import { define, type Op } from '../autograd/op.ts';
 import { apply } from '../autograd/tape.ts';
 import type { CpuArray } from '../tensor/backend.ts';
@@ -50,10 +52,11 @@ export function rowsOf(op: string, scores: Tensor, labels: Tensor, weight?: Tens
 }
 
 /** The number of classes. Throws where scores are not float32 with a dim of classes, or weights do not fit them. */
-export function checkClasses(op: string, { shape, dtype }: Tensor, weight?: Tensor): number {
+export function checkClasses(op: string, scores: Tensor, weight?: Tensor): number {
+  const { shape, dtype } = scores;
   const C = shape[Math.min(1, shape.length - 1)];
   if (!C) throw new ShapeError(`${op}: expected scores [N, C] of at least one class, got ${format(shape)}`);
-  if (dtype !== 'float32') throw new ShapeError(`${op}: expected float32 scores, got ${dtype}`);
+  if (!isFullFloat(scores)) throw new ShapeError(`${op}: expected float32 scores, got ${dtype}`);
   if (weight && (weight.dtype !== 'float32' || !sameShape(weight.shape, [C]))) {
     const got = `${weight.dtype} ${format(weight.shape)}`;
     throw new ShapeError(`${op}: expected one float32 weight per class, [${C}], got ${got}`);

@@ -1,5 +1,5 @@
 // What plans share: workgroup counts that no adapter refuses, and lines that go in front of shaders.
-import type { Dispatch, GpuTraits } from '../tensor/backend.ts';
+import type { Dispatch, GpuTraits, Plan, Slot, TypedLayout } from '../tensor/backend.ts';
 
 /** WebGPU's default limit on workgroups in one dimension. */
 export const MAX_WORKGROUPS = 65535;
@@ -58,6 +58,21 @@ export const withPut = (put: number, dispatch: Dispatch): Dispatch => ({
   shader: { ...dispatch.shader, preamble: (dispatch.shader.preamble ?? '') + putting(put) },
   put,
 });
+
+/** A plan made for float32, of a call in which some inputs or outputs hold halves: they are only stored so, sums are in float32. */
+export function inHalves({ temps, dispatches }: Plan, inputs: TypedLayout[], outputs: TypedLayout[]): Plan {
+  const all = { input: inputs, output: outputs };
+  const whole = (of: 'input' | 'output') => all[of].map((_, index): Slot => ({ of, index }));
+  const isHalf = ({ of, index }: Slot) => of !== 'temp' && all[of][index].dtype === 'float16';
+  return {
+    temps,
+    dispatches: dispatches.map((dispatch) => {
+      const { shader, reads = whole('input'), writes = whole('output') } = dispatch;
+      const halves = [...reads, ...writes].flatMap((slot, binding) => (isHalf(slot) ? [binding] : []));
+      return halves.length === 0 ? dispatch : { ...dispatch, shader: { ...shader, halves } };
+    }),
+  };
+}
 
 /**
  * Lines that declare `fn fail(call: u32, value: i32)`, for a dispatch with `fault`. Its `call` is the field 'fault' of the

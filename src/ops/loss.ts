@@ -1,4 +1,5 @@
 // What losses have in common: the option `reduction`, and the checks of an input against its target.
+import { isFullFloat } from '../autograd/autocast.ts';
 import type { DType } from '../tensor/dtype.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import { broadcastShapes, format, sameShape } from '../tensor/shape.ts';
@@ -34,7 +35,7 @@ export function reducer(op: string, reduction: string, ways: Record<string, Fini
 
 /** Throws where input and target are not float32 of one shape; the target may have other dtypes where they are named. */
 export function checkPair(op: string, input: Tensor, target: Tensor, dtypes: DType[] = ['float32']): void {
-  if (input.dtype !== 'float32' || !dtypes.includes(target.dtype)) {
+  if (!isFullFloat(input) || !dtypes.includes(target.dtype)) {
     const wanted = `a float32 input and a ${dtypes.join(' or ')} target`;
     throw new ShapeError(`${op}: expected ${wanted}, got ${input.dtype} and ${target.dtype}`);
   }

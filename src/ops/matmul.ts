@@ -17,22 +17,23 @@ import {
 } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { expand, sumTo } from './broadcast.ts';
-import { add } from './elementwise.ts';
 import { chunksOf, type Gemm, type Matrix, nameOf, planTiles, readsOf, summed } from './gemm.ts';
 import { BUSY, THIN, tileOf } from './gemm-config.ts';
-import { ceilDiv, constants, grid, MAX_WORKGROUPS, putting, threads } from './launch.ts';
+import { biased, factor, floatOf } from './half.ts';
+import { ceilDiv, constants, grid, inHalves, MAX_WORKGROUPS, putting, threads } from './launch.ts';
 import { reshape, transpose } from './movement.ts';
 
 type NoAttrs = Record<string, never>;
 
 const matmulOp: Op<NoAttrs> = define({
   name: 'matmul',
-  outputs: ([a, b]) => [{ shape: productShape(a.shape, b.shape), dtype: 'float32' }],
+  outputs: ([a, b]) => [{ shape: productShape(a.shape, b.shape), dtype: floatOf('matmul', [a, b]) }],
+  autocast: 'float16',
   strided: (inputs) => inputs.map((x) => isMatrixReadable(x, inputs)),
   cpu: ([a, b], [out]) => matmulOnCpu(a, b, out),
   flops: ([a], [out]) => 2 * elementCount(out.shape) * a.shape.at(-1)!,
   puts: true,
-  plan: (inputs, [out], _attrs, gpu) => planMatmul(inputs, out, gpu),
+  plan: (inputs, outputs, _attrs, gpu) => inHalves(planMatmul(inputs, outputs[0], gpu), inputs, outputs),
   vjp: ([g], { inputs: [a, b], needs }) => [
     needs[0] ? sumTo(productLike(a, g!, transpose(b)), a.shape) : null,
     needs[1] ? sumTo(productLike(b, transpose(a), g!), b.shape) : null,
@@ -52,14 +53,14 @@ function productShape(a: Shape, b: Shape): number[] {
 }
 
 /**
- * Matrix product over the last two dims, batched and broadcast over the dims before them. A vector on the left is a
- * row, on the right a column, and its dim is dropped from the result. [..., M, K] @ [..., K, N] = [..., M, N],
- * out[m, n] = sum over k of a[m, k] b[k, n]. Throws a ShapeError for rank 0, for other dtypes than float32, and where
- * inner sizes differ or batches do not broadcast.
+ * Matrix product over the last two dims, batched and broadcast over the dims before them, of float32 or float16, summed
+ * in float32. A vector on the left is a row, on the right a column, and its dim is dropped from the result.
+ * [..., M, K] @ [..., K, N] = [..., M, N], out[m, n] = sum over k of a[m, k] b[k, n]. Throws a ShapeError for rank 0, for
+ * other dtypes, and where inner sizes differ or batches do not broadcast.
  */
 export function matmul(a: Tensor, b: Tensor): Tensor {
+  floatOf('matmul', [a, b]);
   for (const x of [a, b]) {
-    if (x.dtype !== 'float32') throw new ShapeError(`matmul: expected dtype float32, got ${x.dtype}`);
     if (x.rank === 0) throw new ShapeError(`matmul: expected at least 1 dim, ${format(a.shape)} @ ${format(b.shape)}`);
   }
   if (a.rank === 1 && b.rank === 1 && a.size !== b.size) {
@@ -100,8 +101,9 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor | null): Tensor 
   if (bias && !(bias.rank === 1 && bias.size === weight.shape[0])) {
     throw new ShapeError(`linear: expected bias [${weight.shape[0]}], got ${format(bias.shape)}`);
   }
-  const out = matmul(x, transpose(weight));
-  return bias ? add(out, bias) : out;
+  floatOf('linear', bias ? [x, weight, bias] : [x, weight]);
+  const out = matmul(x, transpose(factor(weight)));
+  return bias ? biased(out, bias) : out;
 }
 
 function matmulOnCpu(a: CpuArray, b: CpuArray, out: CpuArray): void {

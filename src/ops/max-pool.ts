@@ -8,7 +8,7 @@ import { elementCount } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { amax } from './extrema.ts';
 import { perInput } from './flops.ts';
-import { ceilDiv, grid, withPut } from './launch.ts';
+import { ceilDiv, grid, inHalves, withPut } from './launch.ts';
 import {
   adaptiveWindows,
   checkImages,
@@ -34,7 +34,7 @@ const poolOp: Op<Windows> = define({
   outputs: ([x], { count }) => {
     const shape = [x.shape[0], x.shape[1], ...count];
     return [
-      { shape, dtype: 'float32' },
+      { shape, dtype: x.dtype },
       { shape, dtype: 'int32' },
     ];
   },
@@ -51,15 +51,19 @@ const poolOp: Op<Windows> = define({
     });
   },
   flops: ([x], _outputs, windows) => tapCount(x.shape, windows),
+  autocast: 'widest',
   puts: true,
-  plan: (_inputs, [out], windows, gpu) => planRows({ file: 'maxPool2d.wgsl', source, put: 1 }, out.shape, windows, gpu),
+  plan: (inputs, outputs, windows, gpu) => {
+    const [{ shape }] = outputs;
+    return inHalves(planRows({ file: 'maxPool2d.wgsl', source, put: 1 }, shape, windows, gpu), inputs, outputs);
+  },
   vjp: ([g], { outputs: [, winner], attrs }) => [apply(gradOp, [g!, winner], attrs)[0], null],
 });
 
 /** The gradient of the image: each element adds up g of the windows that it won. */
 const gradOp: Op<Windows> = define({
   name: 'maxPool2dGrad',
-  outputs: ([g], { size }) => [{ shape: [g.shape[0], g.shape[1], ...size], dtype: 'float32' }],
+  outputs: ([g], { size }) => [{ shape: [g.shape[0], g.shape[1], ...size], dtype: g.dtype }],
   cpu: ([g, winner], [out]) => {
     const planes = planesOf(out.shape);
     const [inner, outer] = [g.data.length / planes, out.data.length / planes];
@@ -68,11 +72,13 @@ const gradOp: Op<Windows> = define({
     }
   },
   flops: perInput(1),
+  autocast: 'widest',
   puts: true,
-  plan: (_inputs, [out], windows, gpu) => {
+  plan: (inputs, [out], windows, gpu) => {
     const { kernel, stride, dilation, adaptive } = windows;
     const OVERLAP = adaptive || kernel.some((k, d) => (k - 1) * dilation[d] + 1 > stride[d]);
-    return planRows({ file: 'maxPool2dGrad.wgsl', source: gradSource, put: 2 }, out.shape, windows, gpu, { OVERLAP });
+    const shader = { file: 'maxPool2dGrad.wgsl', source: gradSource, put: 2 };
+    return inHalves(planRows(shader, out.shape, windows, gpu, { OVERLAP }), inputs, [out]);
   },
   vjp: ([gg], { inputs: [, winner], attrs }) => [apply(gatherOp, [gg!, winner], attrs)[0], null],
 });
@@ -80,7 +86,7 @@ const gradOp: Op<Windows> = define({
 /** The elements of an image at the winners, 0 where there is none: the gradient of maxPool2dGrad. */
 const gatherOp: Op<Windows> = define({
   name: 'maxPool2dGather',
-  outputs: ([, winner]) => [{ shape: winner.shape, dtype: 'float32' }],
+  outputs: ([x, winner]) => [{ shape: winner.shape, dtype: x.dtype }],
   cpu: ([x, winner], [out]) => {
     const planes = planesOf(out.shape);
     const [inner, outer] = [out.data.length / planes, x.data.length / planes];
@@ -88,16 +94,16 @@ const gatherOp: Op<Windows> = define({
       out.data[i] = winner.data[i] < 0 ? 0 : x.data[Math.floor(i / inner) * outer + winner.data[i]];
     }
   },
+  autocast: 'widest',
   puts: true,
-  plan: ([x], [out]) => ({
-    dispatches: [
-      withPut(2, {
-        shader: { file: 'maxPool2dGather.wgsl', source: gatherSource },
-        params: [elementCount(out.shape), x.shape[2] * x.shape[3], out.shape[2] * out.shape[3]],
-        workgroups: grid(ceilDiv(elementCount(out.shape), 64)),
-      }),
-    ],
-  }),
+  plan: ([x, winner], [out]) => {
+    const dispatch = withPut(2, {
+      shader: { file: 'maxPool2dGather.wgsl', source: gatherSource },
+      params: [elementCount(out.shape), x.shape[2] * x.shape[3], out.shape[2] * out.shape[3]],
+      workgroups: grid(ceilDiv(elementCount(out.shape), 64)),
+    });
+    return inHalves({ dispatches: [dispatch] }, [x, winner], [out]);
+  },
   vjp: ([gg], { inputs: [, winner], attrs }) => [apply(gradOp, [gg!, winner], attrs)[0], null],
 });
 

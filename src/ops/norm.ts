@@ -1,10 +1,12 @@
 // Batch normalization: statistics by merging counts, means and squared deviations; one backward pass over the data.
+
 import applySource from '../../shaders/batchNormApply.wgsl';
 import gradApplySource from '../../shaders/batchNormGradApply.wgsl';
 import gradMergeSource from '../../shaders/batchNormGradMerge.wgsl';
 import gradSumsSource from '../../shaders/batchNormGradSums.wgsl';
 import mergeSource from '../../shaders/batchNormMerge.wgsl';
 import statsSource from '../../shaders/batchNormStats.wgsl';
+import { isFullFloat } from '../autograd/autocast.ts';
 import { define, type Op } from '../autograd/op.ts';
 import { apply, noGrad, throughOps } from '../autograd/tape.ts';
 import type { Dispatch, GpuTraits, Plan, Slot, Spec } from '../tensor/backend.ts';
@@ -204,7 +206,7 @@ export interface BatchNormOptions {
 export function batchNorm(x: Tensor, options: BatchNormOptions): Tensor {
   const { weight, bias, runningMean, runningVar, training, momentum = 0.1, eps = 1e-5 } = options;
   if (x.rank < 2) throw new ShapeError(`batchNorm: expected input [N, C, ...], got ${format(x.shape)}`);
-  if (x.dtype !== 'float32') throw new ShapeError(`batchNorm: expected dtype float32, got ${x.dtype}`);
+  if (!isFullFloat(x)) throw new ShapeError(`batchNorm: expected dtype float32, got ${x.dtype}`);
   const C = x.shape[1];
   for (const [name, v] of Object.entries({ weight, bias, runningMean, runningVar })) {
     if (v && !(v.rank === 1 && v.size === C)) {

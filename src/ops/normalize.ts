@@ -1,6 +1,8 @@
 // Normalization by rows: layer, group, instance and root mean square norm are one op on different shapes.
+
 import source from '../../shaders/normalize.wgsl';
 import gradSource from '../../shaders/normalizeGrad.wgsl';
+import { isFullFloat } from '../autograd/autocast.ts';
 import { define, type Op } from '../autograd/op.ts';
 import { apply, throughOps } from '../autograd/tape.ts';
 import type { GpuTraits } from '../tensor/backend.ts';
@@ -132,7 +134,7 @@ function check(
   shape: Shape,
   eps: number,
 ): void {
-  if (x.dtype !== 'float32') throw new ShapeError(`${op}: expected dtype float32, got ${x.dtype}`);
+  if (!isFullFloat(x)) throw new ShapeError(`${op}: expected dtype float32, got ${x.dtype}`);
   if (!(eps >= 0)) throw new ShapeError(`${op}: expected eps of at least 0, got ${eps}`);
   for (const [name, v] of Object.entries(factors)) {
     if (v && (!sameShape(v.shape, shape) || v.dtype !== 'float32' || v.device !== x.device)) {

@@ -30,6 +30,7 @@ const MOST: Record<Fold, (n: number) => number> = {
 
 const padOp: Op<PadAttrs> = define({
   name: 'pad',
+  autocast: 'widest',
   outputs: ([x], { mode, margins }) => [padded(x, mode, margins)],
   strided: () => [true],
   cpu: ([x], [out], { mode, margins }) => copyOnCpu(x, out, { mode, start: margins.map(([before]) => before) }),

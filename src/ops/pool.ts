@@ -3,6 +3,7 @@ import type { GpuTraits, Param, Plan } from '../tensor/backend.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import { elementCount, format, type Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { floatOf } from './half.ts';
 import { ceilDiv, constants, grid, threads, withPut } from './launch.ts';
 import { reshape } from './movement.ts';
 import { type Pair, pair } from './window.ts';
@@ -141,7 +142,7 @@ export function checkImages(op: string, x: Tensor, dims: Dims): Pair {
   if (x.rank !== dims + 1 && x.rank !== dims + 2) {
     throw new ShapeError(`${op}: expected input ${wanted}, got ${format(x.shape)}`);
   }
-  if (x.dtype !== 'float32') throw new ShapeError(`${op}: expected dtype float32, got ${x.dtype}`);
+  floatOf(op, [x]);
   const plane = x.shape.slice(-dims);
   if (plane.includes(0)) throw new ShapeError(`${op}: expected planes that are not empty, got ${format(x.shape)}`);
   return [dims === 2 ? plane[0] : 1, plane[dims - 1]];

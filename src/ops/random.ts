@@ -11,7 +11,8 @@ import { elementCount, format, type Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { add, ge, mul, where } from './elementwise.ts';
 import { perOutput } from './flops.ts';
-import { ceilDiv, grid } from './launch.ts';
+import { floatOf } from './half.ts';
+import { ceilDiv, grid, inHalves } from './launch.ts';
 import { rand } from './sampling.ts';
 
 interface DropoutAttrs {
@@ -25,27 +26,22 @@ const keepScale = (p: number) => (p === 1 ? 0 : 1 / (1 - p));
 
 const dropoutOp: Op<DropoutAttrs> = define({
   name: 'dropout',
-  outputs: ([x]) => {
-    if (x.dtype !== 'float32') throw new ShapeError(`dropout: expected dtype float32, got ${x.dtype}`);
-    return [{ shape: x.shape, dtype: x.dtype }];
-  },
+  outputs: ([x]) => [{ shape: x.shape, dtype: floatOf('dropout', [x]) }],
+  autocast: 'widest',
   cpu: ([x], [out], { p, stream }) => {
     randomWords(stream, x.data.length, (i, word) => {
       out.data[i] = word < threshold(p) ? 0 : x.data[i] * keepScale(p);
     });
   },
   flops: perOutput(1),
-  plan: ([x], _outputs, { p, stream }) => {
+  plan: ([x], outputs, { p, stream }) => {
     const n = elementCount(x.shape);
-    return {
-      dispatches: [
-        {
-          shader: { file: 'dropout.wgsl', source, preamble: philox },
-          params: [n, threshold(p), { f32: keepScale(p) }, 0, ...streamWords(stream)],
-          workgroups: grid(ceilDiv(ceilDiv(n, 4), 64)),
-        },
-      ],
+    const dispatch = {
+      shader: { file: 'dropout.wgsl', source, preamble: philox },
+      params: [n, threshold(p), { f32: keepScale(p) }, 0, ...streamWords(stream)],
+      workgroups: grid(ceilDiv(ceilDiv(n, 4), 64)),
     };
+    return inHalves({ dispatches: [dispatch] }, [x], outputs);
   },
   // Linear in x for a given stream, and its own gradient.
   vjp: ([g], { attrs }) => apply(dropoutOp, [g!], attrs),
@@ -76,7 +72,7 @@ export function dropout2d(x: Tensor, p = 0.5, stream?: Stream): Tensor {
   checkProbability('dropout2d', p);
   if (x.rank < 3)
     throw new ShapeError(`dropout2d: expected input [N, C, ...] of at least 3 dims, got ${format(x.shape)}`);
-  if (x.dtype !== 'float32') throw new ShapeError(`dropout2d: expected dtype float32, got ${x.dtype}`);
+  floatOf('dropout2d', [x]);
   const channels = x.shape.map((size, d) => (d < 2 ? size : 1));
   return mul(where(kept(channels, x.device, p, stream), x, 0), keepScale(p));
 }
@@ -91,7 +87,7 @@ const SELU_LOW = -1.7580993408473766;
  */
 export function alphaDropout(x: Tensor, p = 0.5, stream?: Stream): Tensor {
   checkProbability('alphaDropout', p);
-  if (x.dtype !== 'float32') throw new ShapeError(`alphaDropout: expected dtype float32, got ${x.dtype}`);
+  floatOf('alphaDropout', [x]);
   // With all of them dropped there is nothing to keep the variance of: zeros, as in PyTorch.
   const a = p === 1 ? 0 : 1 / Math.sqrt((1 - p) * (1 + p * SELU_LOW ** 2));
   return add(mul(where(kept(x.shape, x.device, p, stream), x, SELU_LOW), a), -a * p * SELU_LOW);

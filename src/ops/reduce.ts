@@ -16,7 +16,7 @@ import {
 } from '../tensor/shape.ts';
 import { type Accumulator, accumulatorLines, bindings, wordsOf } from './accumulator.ts';
 import { perInput } from './flops.ts';
-import { ceilDiv, constants, enabling, grid, threads } from './launch.ts';
+import { ceilDiv, constants, enabling, grid, inHalves, threads } from './launch.ts';
 
 /** Which dims go; sorted and not negative. */
 export interface ReduceAttrs {
@@ -86,7 +86,7 @@ export function reductionRow(reduction: Reduction, vjp: Op<ReduceAttrs>['vjp']):
     flops: perInput(reduction.flops ?? 1),
     takes: true,
     puts: (reduction.finish?.length ?? 1) === 1,
-    plan: ([x], _outputs, attrs, gpu) => planReduction(reduction, x, attrs, gpu),
+    plan: ([x], outputs, attrs, gpu) => inHalves(planReduction(reduction, x, attrs, gpu), [x], outputs),
     vjp,
   });
 
@@ -220,8 +220,8 @@ function planLevels(job: Job, offset: number, kept: Part, gone: Part, first: boo
 
 const storedTypes = ({ reduction, dtype }: Job) => (reduction.out?.(dtype) ?? [dtype]).map((d) => WGSL_TYPE[d]);
 
-/** Whether a level hands its results to `put`: the last one, where there is one output of float32. */
-const hands = (job: Job, last: boolean) => last && storedTypes(job).join() === 'f32';
+/** Whether a level hands its results to `put`: the last one, where there is one output of floats. */
+const hands = (job: Job, last: boolean) => last && ['f32', 'f16'].includes(storedTypes(job).join());
 
 /** Lines that declare the bindings, the accumulator, `load` and `store`. */
 function program(job: Job, first: boolean, last: boolean): string {

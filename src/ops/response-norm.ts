@@ -1,4 +1,5 @@
 // Local response normalization, in ops: a channel against the energy of its neighbours.
+import { isFullFloat } from '../autograd/autocast.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import { elementCount, format } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -29,7 +30,7 @@ export function localResponseNorm(
   if (x.rank < 3) {
     throw new ShapeError(`localResponseNorm: expected input [N, C, ...] of at least 3 dims, got ${format(x.shape)}`);
   }
-  if (x.dtype !== 'float32') throw new ShapeError(`localResponseNorm: expected dtype float32, got ${x.dtype}`);
+  if (!isFullFloat(x)) throw new ShapeError(`localResponseNorm: expected dtype float32, got ${x.dtype}`);
   if (!Number.isInteger(size) || size < 1) {
     throw new ShapeError(`localResponseNorm: expected size as a whole number of at least 1, got ${size}`);
   }

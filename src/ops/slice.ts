@@ -42,6 +42,7 @@ interface PlaceAttrs {
 
 const placeOp: Op<PlaceAttrs> = define({
   name: 'place',
+  autocast: 'widest',
   outputs: ([x], { shape, start, step }) => {
     checkShape('place', shape);
     const fits = x.shape.every((n, d) => n === 0 || (start[d] >= 0 && start[d] + (n - 1) * step[d] < shape[d]));

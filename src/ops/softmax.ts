@@ -1,6 +1,8 @@
 // softmax and logSoftmax along a dim, each forward and backward in one kernel with a workgroup per row.
+
 import source from '../../shaders/softmax.wgsl';
 import gradSource from '../../shaders/softmaxGrad.wgsl';
+import { isFullFloat } from '../autograd/autocast.ts';
 import { define, type Op } from '../autograd/op.ts';
 import { apply } from '../autograd/tape.ts';
 import type { GpuTraits, Plan } from '../tensor/backend.ts';
@@ -90,7 +92,7 @@ const softmaxGrad = (y: Tensor, g: Tensor, attrs: SoftmaxAttrs): Tensor => apply
 
 function along(op: string, x: Tensor, dim: number, attrs: SoftmaxAttrs): Tensor {
   const d = normalizeDim(op, dim, x.rank);
-  if (x.dtype !== 'float32') throw new ShapeError(`${op}: expected dtype float32, got ${x.dtype} ${format(x.shape)}`);
+  if (!isFullFloat(x)) throw new ShapeError(`${op}: expected dtype float32, got ${x.dtype} ${format(x.shape)}`);
   if (x.shape[d] > LONG) return byOps(x, d, attrs);
   const last = x.rank - 1;
   if (d === last) return apply(softmaxOp, [x], attrs)[0];

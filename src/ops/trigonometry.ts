@@ -25,6 +25,7 @@ export const cos = unary({
 /** Tangent: sin(x) / cos(x), x in radians. In the shape of x. Throws a ShapeError for int32 and bool. */
 export const tan = unary({
   name: 'tan',
+  autocast: 'float32',
   cpu: Math.tan,
   wgsl: 'tangent(x)',
   vjp: [({ g, out }) => mul(g, add(square(out), 1))],
@@ -60,6 +61,7 @@ const squared = (v: Operand) => (typeof v === 'number' ? v * v : square(v));
 /** Hyperbolic sine: (e^x - e^-x) / 2. In the shape of x. Throws a ShapeError for int32 and bool. */
 export const sinh = unary({
   name: 'sinh',
+  autocast: 'float32',
   cpu: Math.sinh,
   wgsl: 'sineH(x)',
   vjp: [({ g, x }) => mul(g, cosh(x as Tensor))],
@@ -68,6 +70,7 @@ export const sinh = unary({
 /** Hyperbolic cosine: (e^x + e^-x) / 2. In the shape of x. Throws a ShapeError for int32 and bool. */
 export const cosh = unary({
   name: 'cosh',
+  autocast: 'float32',
   cpu: Math.cosh,
   wgsl: 'cosineH(x)',
   vjp: [({ g, x }) => mul(g, sinh(x as Tensor))],

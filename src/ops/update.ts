@@ -31,6 +31,7 @@ const intake = ({ dampening, step }: SgdAttrs) => (step === 1 ? 1 : 1 - dampenin
 const sgdRow = (name: string, momentum: boolean): Op<SgdAttrs> =>
   flatRow({
     name,
+    skips: true,
     shader: { file: 'sgd.wgsl', source: sgdSource },
     flops: momentum ? 7 : 4,
     updates: ['x'],
@@ -63,6 +64,7 @@ const decayed = ({ lr, lrDecay, step }: AdagradAttrs) => lr / (1 + (step - 1) * 
 /** [x, s, g]: s += slope^2; x -= lr / (1 + (step - 1) lrDecay) slope / (sqrt(s) + eps) */
 export const adagradOp: Op<AdagradAttrs> = flatRow({
   name: 'adagrad',
+  skips: true,
   shader: { file: 'adagrad.wgsl', source: adagradSource },
   flops: 9,
   updates: ['x', 's'],
@@ -85,6 +87,7 @@ export interface AdadeltaAttrs extends UpdateAttrs {
 /** [x, s, u, g]: s = rho s + (1 - rho) slope^2; delta = slope sqrt(u + eps) / sqrt(s + eps); u = rho u + (1 - rho) delta^2; x -= lr delta */
 export const adadeltaOp: Op<AdadeltaAttrs> = flatRow({
   name: 'adadelta',
+  skips: true,
   shader: { file: 'adadelta.wgsl', source: adadeltaSource },
   flops: 18,
   updates: ['x', 's', 'u'],
@@ -114,6 +117,7 @@ export interface RmspropAttrs extends UpdateAttrs {
 const rmspropRow = (name: string, centered: boolean, momentum: boolean): Op<RmspropAttrs> =>
   flatRow({
     name,
+    skips: true,
     shader: { file: 'rmsprop.wgsl', source: rmspropSource },
     flops: 11 + (centered ? 6 : 0) + (momentum ? 2 : 0),
     updates: ['x', 's'],
@@ -164,6 +168,7 @@ const decays = ({ lr, weightDecay, decoupled }: AdamAttrs): [kept: number, added
 const adamRow = (name: string, amsgrad: boolean): Op<AdamAttrs> =>
   flatRow({
     name,
+    skips: true,
     shader: { file: 'adam.wgsl', source: adamSource },
     flops: amsgrad ? 17 : 16,
     updates: ['x', 'm', 'v'],

@@ -2,6 +2,7 @@
 export { averageCheckpoints } from './average.ts';
 export { type ClipNormOptions, clipGradNorm, clipGradValue } from './clip.ts';
 export { EMA } from './ema.ts';
+export { GradScaler, type GradScalerOptions } from './grad-scaler.ts';
 export type { GroupOptions, GroupValues, ParameterGroup, Trained } from './groups.ts';
 export { LBFGS, type LBFGSOptions, type LBFGSValues } from './lbfgs.ts';
 export * as lr from './lr/index.ts';

@@ -93,8 +93,11 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
    * Moves every parameter that has a gradient one step: one dispatch per run of neighbours that have a gradient, equal
    * hyperparameters and the same count of updates. The gradients are packed before, unless clipping did it, and lie in one
    * piece after. Throws a RangeError where hyperparameters were set out of range since.
+   *
+   * `unless`: a number on the device, float32 []; where it is not 0, parameters and states stay as they are, though the step
+   * counts as one, as in the bias corrections of Adam. It is not read on the host. See GradScaler.
    */
-  step(): void {
+  step(unless?: Tensor): void {
     const values = this.arena.values();
     const ready = this.parameters.filter((parameter) => parameter.grad);
     if (ready.length === 0) return;
@@ -113,7 +116,11 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
           );
           apply(
             op,
-            [...arenas.map((arena) => slice(arena, from, to)), slice(flat, gradient, gradient + to - from)],
+            [
+              ...arenas.map((arena) => slice(arena, from, to)),
+              slice(flat, gradient, gradient + to - from),
+              ...(unless ? [unless] : []),
+            ],
             attrs,
           );
         }

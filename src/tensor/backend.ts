@@ -40,6 +40,8 @@ export interface Shader {
   file: string;
   source: string;
   preamble?: string;
+  /** Bindings that hold float16 where the text says f32: what is loaded is widened, and what is stored narrowed. */
+  halves?: readonly number[];
 }
 
 /** Where a binding comes from: an input or output of the call, or scratch memory of the plan. */
@@ -69,7 +71,7 @@ export interface Dispatch {
   put?: number;
   /** The binding of input 0, where the shader reads its elements by `take` alone (see taking in ops/launch.ts). */
   take?: number;
-  /** In compiled programs: what is bound behind the uniform block, reads first. */
+  /** What is bound behind the uniform block, reads first. */
   more?: { reads: Slot[]; writes: Slot[] };
   /**
    * Words for a value that the shader may find wrong, such as an index out of range: what it reports becomes an

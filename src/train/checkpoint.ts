@@ -1,8 +1,8 @@
 // Checkpoints of a run: model, optimizer, schedule, callbacks, random counter and position in the data, in one file.
 import { join, makeFolder, writeWhole } from '#files';
 import { hostTensors, packCheckpoint, type TensorGroups, unpackCheckpoint } from '../io/checkpoint.ts';
-import type { HostTensor, Module } from '../nn/module.ts';
-import type { Optimizer, OptimizerValues } from '../optim/index.ts';
+import type { HostTensor } from '../nn/module.ts';
+import type { OptimizerValues } from '../optim/index.ts';
 import type { Callback, CallbackState, EpochReport, Training, TrainingState } from './callback.ts';
 import { gradeOf } from './early-stopping.ts';
 
@@ -12,6 +12,8 @@ export interface Checkpoint {
   model: Record<string, HostTensor>;
   /** For optimizer.loadStateDict(). */
   optimizer: { tensors: Record<string, HostTensor>; values: OptimizerValues };
+  /** For GradScaler.loadStateDict(), where losses were scaled. */
+  scaler: Record<string, HostTensor> | null;
   callbacks: Record<string, CallbackState>;
   training: TrainingState;
 }
@@ -30,17 +32,19 @@ function stateful(callbacks: readonly Callback[]): [name: string, callback: Requ
 
 /** The bytes of a checkpoint of a run as it stands: to keep where there are no files, and to give to fit as `resume`. */
 export async function encodeCheckpoint(training: Training): Promise<Uint8Array> {
-  const { model, optimizer, callbacks } = training;
+  const { model, optimizer, scaler, callbacks } = training;
   const kept = optimizer.stateDict();
   const optimizerValues = structuredClone(kept.values);
   const states = stateful(callbacks).map(([name, callback]) => [name, callback.stateDict()] as const);
   const callbackValues = structuredClone(Object.fromEntries(states.map(([name, { values }]) => [name, values])));
-  const [modelTensors, optimizerTensors, state] = await Promise.all([
+  const [modelTensors, optimizerTensors, scalerTensors, state] = await Promise.all([
     hostTensors(model.stateDict()),
     hostTensors(kept.tensors),
+    hostTensors(scaler?.stateDict() ?? {}),
     training.state(),
   ]);
   const groups: TensorGroups = { model: modelTensors, optimizer: optimizerTensors };
+  if (scaler) groups.scaler = scalerTensors;
   for (const [name, { tensors }] of states) groups[`callback:${name}`] = tensors;
   return packCheckpoint(groups, { training: state, optimizer: optimizerValues, callbacks: callbackValues });
 }
@@ -59,6 +63,7 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
   return {
     model: groups.model ?? {},
     optimizer: { tensors: groups.optimizer ?? {}, values: optimizer },
+    scaler: groups.scaler ?? null,
     callbacks: Object.fromEntries(states),
     training,
   };
@@ -69,7 +74,7 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
  * it is of another model or optimizer: it names the keys that are missing, unexpected or of another shape.
  */
 export async function restore(
-  { model, optimizer, callbacks }: { model: Module; optimizer: Optimizer; callbacks: readonly Callback[] },
+  { model, optimizer, scaler, callbacks }: Pick<Training, 'model' | 'optimizer' | 'scaler' | 'callbacks'>,
   saved: Checkpoint,
 ): Promise<void> {
   const before = await hostTensors(model.stateDict());
@@ -88,6 +93,7 @@ export async function restore(
     model.loadStateDict(before);
     throw error;
   }
+  if (saved.scaler) scaler?.loadStateDict(saved.scaler);
   for (const [name, callback] of stateful(callbacks)) {
     const state = saved.callbacks[name];
     if (state) callback.loadStateDict?.(state);

@@ -7,7 +7,7 @@ import { crossEntropy } from '../ops/index.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { type Data, deviceOf, isClassification, type Loss, type Pair, rowsOf, upload } from './batch.ts';
-import { AHEAD, addTo, type Counted, numbersOf, readNumbers } from './step.ts';
+import { AHEAD, addTo, type Counted, forward, numbersOf, readNumbers } from './step.ts';
 
 const EVALUATION_BATCH = 500;
 /** Batches from which on compiling pays. */
@@ -37,14 +37,17 @@ export class Evaluator {
   private readonly forward: (pair: Pair) => Tensor;
   private classes = false;
 
-  constructor(model: Module, { loss = crossEntropy, compiled }: { loss?: Loss; compiled: boolean }) {
+  constructor(
+    model: Module,
+    { loss = crossEntropy, compiled, halves = false }: { loss?: Loss; compiled: boolean; halves?: boolean },
+  ) {
     this.model = model;
-    const evaluationStep = ({ x, y }: Pair) =>
+    const evaluationStep = (pair: Pair) =>
       noGrad(() =>
         scope(() => {
-          const output = model.call(x);
-          this.classes = isClassification(output, y);
-          return numbersOf(output, y, loss(output, y));
+          const { output, mean } = forward(model, loss, pair, { halves });
+          this.classes = isClassification(output, pair.y);
+          return numbersOf(output, pair.y, mean);
         }),
       );
     this.forward = compiled ? compile(evaluationStep) : evaluationStep;

@@ -2,7 +2,9 @@
 import type { Module } from '../nn/module.ts';
 import { crossEntropy } from '../ops/index.ts';
 import { checkWhole } from '../optim/check.ts';
-import type { Optimizer } from '../optim/index.ts';
+import type { GradScalerOptions, Optimizer } from '../optim/index.ts';
+import type { Device } from '../tensor/device.ts';
+import { DeviceError } from '../tensor/errors.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Data, Loss } from './batch.ts';
 import type { Callback } from './callback.ts';
@@ -31,6 +33,13 @@ export interface FitOptions {
   schedule?: Schedule;
   /** When the schedule moves on. Default: a function by step, a scheduler by epoch. */
   scheduleBy?: 'epoch' | 'step';
+  /**
+   * `float16`: forward passes run under `autocast`, and losses are scaled by a GradScaler; parameters stay float32. Needs an
+   * adapter with shader-f16. Default: float32.
+   */
+  precision?: 'float32' | 'float16';
+  /** How losses are scaled in float16. */
+  gradScaler?: GradScalerOptions;
   /** Limits of the gradients' values, and then of their norm. */
   clipGradValue?: number;
   clipGradNorm?: number;
@@ -56,21 +65,49 @@ export type FitSettings = FitOptions &
   Required<
     Pick<
       FitOptions,
-      'loss' | 'epochs' | 'batchSize' | 'accumulate' | 'shuffle' | 'callbacks' | 'check' | 'compile' | 'anomaly'
+      | 'loss'
+      | 'epochs'
+      | 'batchSize'
+      | 'accumulate'
+      | 'shuffle'
+      | 'callbacks'
+      | 'check'
+      | 'compile'
+      | 'anomaly'
+      | 'precision'
     >
   >;
 
 /** The options with their defaults. Throws a RangeError for what no run can be made of. */
 export function settingsOf(model: Module, options: FitOptions): FitSettings {
   const { data, optimizer, checkpoint, loss = crossEntropy, callbacks = [], shuffle = true } = options;
-  const { epochs = 1, batchSize = 64, accumulate = 1, check = true, compile = true, anomaly = false } = options;
+  const { epochs = 1, batchSize = 64, accumulate = 1, check = true, compile = true } = options;
+  const { anomaly = false, precision = 'float32' } = options;
   checkWhole('fit', { batchSize, epochs, accumulate }, 1);
   if (checkpoint?.every !== undefined) checkWhole('fit', { 'checkpoint.every': checkpoint.every }, 1);
   for (const { probe } of callbacks) if (probe) checkWhole('fit', { "a probe's interval": probe.interval }, 1);
+  if (precision !== 'float32' && precision !== 'float16') {
+    throw new RangeError(`fit: expected precision float32 or float16, got ${precision}`);
+  }
+  if (precision === 'float16' && anomaly) {
+    throw new RangeError('fit: expected precision float32 beside anomaly, since scaled gradients may be infinite');
+  }
+  if (precision === 'float32' && options.gradScaler) {
+    throw new RangeError('fit: expected precision float16 beside gradScaler, got float32');
+  }
   if (data.length === 0) throw new RangeError('fit: expected at least one training example, got none');
   const own = new Set(model.parameters());
   if (!optimizer.parameters.some((parameter) => own.has(parameter))) {
     throw new RangeError("fit: expected an optimizer over the model's parameters, got one that has none of them");
   }
-  return { ...options, loss, epochs, batchSize, accumulate, shuffle, callbacks, check, compile, anomaly };
+  const given = { loss, epochs, batchSize, accumulate, shuffle, callbacks, check, compile, anomaly, precision };
+  return { ...options, ...given };
+}
+
+/** Throws a DeviceError where a device has no such precision. */
+export function checkPrecision(precision: FitSettings['precision'], { kind, info }: Device): void {
+  if (precision === 'float32' || kind === 'cpu' || info.features?.includes('shader-f16')) return;
+  throw new DeviceError(
+    `fit: precision float16 needs the feature shader-f16, which this adapter does not have (${info.adapter}); take float32`,
+  );
 }

@@ -1,13 +1,13 @@
 // fit: the training loop, the same in Node and in a page. Losses are read a few steps late, so that reading never waits.
 import { readBytes } from '#files';
 import type { Module } from '../nn/module.ts';
-import type { Optimizer } from '../optim/index.ts';
+import { GradScaler, type Optimizer } from '../optim/index.ts';
 import { nextStream, randomState, type Stream, setRandomState, shuffled } from '../tensor/random.ts';
 import { checkData, checkExamples, type Data, type Examples, type Task, taskOf } from './batch.ts';
 import type { Callback, EpochReport, Training, TrainingState } from './callback.ts';
 import { Checkpoints, decodeCheckpoint, restore } from './checkpoint.ts';
 import { Evaluator } from './evaluate.ts';
-import { type FitOptions, type FitSettings, settingsOf } from './fit-options.ts';
+import { checkPrecision, type FitOptions, type FitSettings, settingsOf } from './fit-options.ts';
 import { scheduleOf } from './schedule.ts';
 import { AHEAD, addTo, type Stepped, Stepper } from './step.ts';
 
@@ -27,6 +27,7 @@ export async function fit(model: Module, options: FitOptions): Promise<EpochRepo
 class Run implements Training {
   readonly model: Module;
   readonly optimizer: Optimizer;
+  readonly scaler: GradScaler | null;
   readonly callbacks: readonly Callback[];
   readonly stepsPerEpoch: number;
   readonly steps: number;
@@ -64,8 +65,17 @@ class Run implements Training {
     this.schedule = scheduleOf(options.schedule, optimizer, options.scheduleBy);
     const probes = callbacks.flatMap(({ probe }) => probe ?? []);
     const { device } = task;
-    this.stepper = new Stepper({ ...options, model, device, probes, compiled: compile && !anomaly });
-    this.evaluator = new Evaluator(model, { loss, compiled: compile });
+    const halves = options.precision === 'float16';
+    this.scaler = halves ? new GradScaler(optimizer, options.gradScaler) : null;
+    this.stepper = new Stepper({
+      ...options,
+      model,
+      device,
+      probes,
+      compiled: compile && !anomaly,
+      scaler: this.scaler,
+    });
+    this.evaluator = new Evaluator(model, { loss, compiled: compile, halves });
   }
 
   /** A run that is ready to begin: its options and data are checked, and its checkpoint is loaded. */
@@ -78,11 +88,17 @@ class Run implements Training {
     setRandomState(random);
     model.train();
     const task = taskOf('fit', model, examples, { loss, ignoreIndex, augment });
+    checkPrecision(options.precision, task.device);
     checkExamples('fit', examples, first, { ...task, data });
     for (const set of [data, validation]) if (set && options.check) await checkData('fit', set, task, signal);
     const saved = resume === undefined ? null : typeof resume === 'string' ? await readBytes(resume) : resume;
     const run = new Run(model, options, task);
-    if (saved) await run.resume(saved);
+    try {
+      if (saved) await run.resume(saved);
+    } catch (error) {
+      run.dispose();
+      throw error;
+    }
     return run;
   }
 
@@ -109,6 +125,9 @@ class Run implements Training {
       const its = state[name as 'examples' | 'batchSize' | 'accumulate'];
       if (its !== mine) throw new RangeError(`resume: the checkpoint was made with ${name} ${its}, got ${mine}`);
     }
+    const mine = this.scaler ? 'float16' : 'float32';
+    const its = saved.scaler ? 'float16' : 'float32';
+    if (its !== mine) throw new RangeError(`resume: the checkpoint was made with precision ${its}, got ${mine}`);
     await restore(this, saved);
     this.schedule.load(state);
     setRandomState(random);
@@ -133,6 +152,7 @@ class Run implements Training {
   dispose(): void {
     this.stepper.dispose();
     this.evaluator.dispose();
+    this.scaler?.dispose();
   }
 
   private get ended(): boolean {

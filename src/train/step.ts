@@ -1,11 +1,12 @@
 // Training steps: forward, backward, update and what is counted of them, compiled or not, with or without probes.
+import { autocast } from '../autograd/autocast.ts';
 import { backward, noGrad } from '../autograd/tape.ts';
 import { type Compiled, compile } from '../compile/index.ts';
 import { hostTensors } from '../io/checkpoint.ts';
 import type { Module } from '../nn/module.ts';
 import { stack } from '../ops/functions.ts';
 import { add, argmax, cast, contiguous, eq, mul, reshape, sum } from '../ops/index.ts';
-import type { Optimizer } from '../optim/index.ts';
+import type { GradScaler, Optimizer } from '../optim/index.ts';
 import type { Device } from '../tensor/device.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -27,6 +28,16 @@ export function numbersOf(output: Tensor, target: Tensor, loss: Tensor): Tensor 
     return stack([reshape(loss, []), reshape(right, [])]);
   });
 }
+
+/** A model's output and the loss, its mean over the batch, in float16 where that serves or all in float32. */
+export const forward = (model: Module, loss: Loss, { x, y }: Pair, { halves }: { halves: boolean }) =>
+  autocast(
+    () => {
+      const output = model.call(x);
+      return { output, mean: loss(output, y) };
+    },
+    { enabled: halves },
+  );
 
 /** Reads numbersOf. The read is queued at once, and the tensor released. */
 export async function readNumbers(numbers: Tensor, count: number): Promise<Counted> {
@@ -63,6 +74,8 @@ export interface StepOptions {
   clipGradNorm?: number;
   clipGradValue?: number;
   probes?: Probe[];
+  /** What scales the losses of forward passes in float16; null where they are in float32. Default: null. */
+  scaler?: GradScaler | null;
 }
 
 interface Results {
@@ -130,16 +143,16 @@ export class Stepper {
 
   /** Leaves the mean gradient of all examples, and returns the mean loss and how many are right. */
   private gradients(batches: Pair[], keeps = false): Tensor {
-    const { model, loss, optimizer, augment } = this.options;
+    const { model, loss, optimizer, augment, scaler } = this.options;
     model.zeroGrad();
     optimizer.zeroGrad();
     const rows = batches.map(({ x }) => x.shape[0]);
     const total = rows.reduce((a, b) => a + b, 0);
     const partOf = ({ x, y }: Pair, i: number) => {
-      const output = model.call(augment ? noGrad(() => augment(x)) : x);
-      const mean = loss(output, y);
+      const given = augment ? noGrad(() => augment(x)) : x;
+      const { output, mean } = forward(model, loss, { x: given, y }, { halves: !!scaler });
       const share = batches.length === 1 ? mean : mul(mean, rows[i] / total);
-      backward(reshape(share, []));
+      backward(reshape(scaler ? scaler.scale(share) : share, []));
       return numbersOf(output, y, share);
     };
     const parts = batches.map((pair, i) => (keeps ? partOf(pair, i) : scope(() => partOf(pair, i))));
@@ -147,11 +160,12 @@ export class Stepper {
   }
 
   private update(): void {
-    const { optimizer, clipGradNorm, clipGradValue } = this.options;
+    const { optimizer, scaler, clipGradNorm, clipGradValue } = this.options;
     scope(() => {
+      scaler?.unscale();
       if (clipGradValue !== undefined) optimizer.clipGradValue(clipGradValue);
       if (clipGradNorm !== undefined) optimizer.clipGradNorm(clipGradNorm);
-      optimizer.step();
+      (scaler ?? optimizer).step();
     });
   }
 

@@ -16,7 +16,9 @@ const names = new WeakMap<Shader, string>();
 export function useName({ op, shader }: Use): string {
   let name = names.get(shader);
   if (name === undefined) {
-    name = createHash('sha1').update(`${shader.file}\0${shader.preamble}\0${shader.source}`).digest('base64');
+    name = createHash('sha1')
+      .update(`${shader.file}\0${shader.preamble}\0${shader.source}${shader.halves ?? ''}`)
+      .digest('base64');
     names.set(shader, name);
   }
   return `${op} ${name}`;

@@ -92,14 +92,17 @@ export class WebGpuBackend implements Backend {
     };
     const find = ({ of, index }: Slot) => ranges[of][index];
     for (const planned of dispatches) {
-      const { shader, reads, writes, params, fault, workgroups } = this.intercept?.(kernel.name, planned) ?? planned;
+      const dispatch = this.intercept?.(kernel.name, planned) ?? planned;
+      const { shader, reads, writes, params, fault, workgroups, more = { reads: [], writes: [] } } = dispatch;
       const read = reads ? reads.map(find) : ranges.input;
       const written = [...(writes ? writes.map(find) : ranges.output), ...(fault ? [this.faults.range] : [])];
       const id = fault ? this.faults.add(fault) : 0;
       const block = new Uint32Array(blockWords(params));
       pack(params, id, block, 0);
-      const pipeline = this.pipelines.get(shader, read.length, written.length);
-      const group = this.bindGroup(pipeline, [...read, ...written]);
+      const behind = [...more.reads, ...more.writes].map(find);
+      const counts: [number, number] = [more.reads.length, more.writes.length];
+      const pipeline = this.pipelines.get(shader, read.length, written.length, counts);
+      const group = this.bindGroup(pipeline, [...read, ...written], behind);
       this.observer?.(kernel.name, shader.file, shader.preamble ?? '');
       this.queue.dispatch({ op: kernel.name, pipeline, group, params: block, workgroups });
     }
@@ -161,13 +164,13 @@ export class WebGpuBackend implements Backend {
     });
   }
 
-  private bindGroup({ layout }: Pipeline, ranges: Range[]): GPUBindGroup {
+  private bindGroup({ layout }: Pipeline, ranges: Range[], behind: Range[]): GPUBindGroup {
     let key = layout.key;
-    for (const { buffer, offset, size } of ranges) key += `|${buffer.id}:${offset}:${size}`;
+    for (const { buffer, offset, size } of [...ranges, ...behind]) key += `|${buffer.id}:${offset}:${size}`;
     let group = this.groups.get(key);
     if (!group) {
       if (this.groups.size >= MAX_BIND_GROUPS) this.groups.clear();
-      group = createGroup(this.device, layout, ranges, this.queue.uniforms, key);
+      group = createGroup(this.device, layout, ranges, this.queue.uniforms, key, behind);
       this.groups.set(key, group);
     }
     return group;

@@ -1,6 +1,7 @@
 // From WGSL to pipelines: compiled once, asynchronously, with errors that show file, line and source text.
 import type { Shader } from '../../tensor/backend.ts';
 import { ShaderError } from '../../tensor/errors.ts';
+import { withHalves } from './halves.ts';
 
 /** A pipeline that compiles; `ready` is set when it is done. */
 export interface Pipeline {
@@ -40,26 +41,26 @@ export class Pipelines {
       variants = new Map();
       this.cache.set(shader.source, variants);
     }
-    const preamble = shader.preamble ?? '';
-    let pipeline = variants.get(preamble);
+    const variant = variantOf(shader);
+    let pipeline = variants.get(variant);
     if (!pipeline) {
       pipeline = this.compile(shader, this.layout(reads, writes, more));
-      variants.set(preamble, pipeline);
+      variants.set(variant, pipeline);
     }
     return pipeline;
   }
 
   /** Drops the pipeline of a shader. */
-  forget({ source, preamble = '' }: Shader): void {
-    const variants = this.cache.get(source);
-    variants?.delete(preamble);
-    if (variants?.size === 0) this.cache.delete(source);
+  forget(shader: Shader): void {
+    const variants = this.cache.get(shader.source);
+    variants?.delete(variantOf(shader));
+    if (variants?.size === 0) this.cache.delete(shader.source);
   }
 
-  private compile({ file, source, preamble = '' }: Shader, layout: BindLayout): Pipeline {
+  private compile({ file, source, preamble = '', halves = [] }: Shader, layout: BindLayout): Pipeline {
     const { device } = this;
     device.pushErrorScope('validation');
-    const module = device.createShaderModule({ label: file, code: preamble + source });
+    const module = device.createShaderModule({ label: file, code: withHalves(preamble + source, halves) });
     const invalid = device.popErrorScope();
     const build = async () => {
       const [error, pipeline] = await Promise.all([
@@ -101,6 +102,9 @@ export class Pipelines {
     return layout;
   }
 }
+
+/** What tells the shaders of one source apart. */
+const variantOf = ({ preamble = '', halves }: Shader) => (halves ? `${halves}\n${preamble}` : preamble);
 
 /** One line per message, with the source line it points at. Lines of the preamble count from the front as `preamble`. */
 function describe(

@@ -202,6 +202,7 @@ const planOf = ({ kernel, inputs, outputs }: Call, attrs: unknown, gpu: GpuTrait
 const alike = (a: Dispatch, b: Dispatch): boolean =>
   a.shader.source === b.shader.source &&
   a.shader.preamble === b.shader.preamble &&
+  `${a.shader.halves}` === `${b.shader.halves}` &&
   a.workgroups.every((count, i) => count === b.workgroups[i]);
 
 /** The copy of a contiguous view, in whole words, to the start of a buffer; none where that buffer is not there. */

@@ -12,6 +12,7 @@ import { cases as diagonal } from './diagonal.ts';
 import { cases as einsum } from './einsum.ts';
 import { cases as elementwise } from './elementwise.ts';
 import { cases as extrema } from './extrema.ts';
+import { cases as halves } from './halves.ts';
 import { cases as indexing } from './indexing.ts';
 import { cases as join } from './join.ts';
 import { cases as layout } from './layout.ts';
@@ -59,6 +60,7 @@ export const cases: Case[] = [
   ...maxPool,
   ...averagePool,
   ...composed,
+  ...halves,
   ...norm,
   ...normalize,
   ...crossEntropy,

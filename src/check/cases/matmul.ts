@@ -187,7 +187,7 @@ const refused: Case[] = [
     'int32',
     [whole(0, 9, [2, 3]), normal([3, 2])],
     matmul,
-    /matmul: expected dtype float32, got int32/,
+    /matmul: expected dtype float32 or float16, got int32/,
   ),
   refusal(
     'matmul',

@@ -63,7 +63,13 @@ const others: Case[] = [
     (x) => dropout(x, Number.NaN),
     /expected a probability from 0 to 1, got NaN/,
   ),
-  refusal('dropout', 'int32', [whole(0, 9, [3])], (x) => dropout(x), /dropout: expected dtype float32, got int32/),
+  refusal(
+    'dropout',
+    'int32',
+    [whole(0, 9, [3])],
+    (x) => dropout(x),
+    /dropout: expected dtype float32 or float16, got int32/,
+  ),
 ];
 
 const streams: [title: string, stream: Stream][] = [
@@ -287,7 +293,7 @@ const channels: Case[] = [
     'dropout2d of int32',
     [whole(0, 2, IMAGE)],
     (x) => dropout2d(x),
-    /expected dtype float32, got int32/,
+    /expected dtype float32 or float16, got int32/,
   ),
   refusal('dropout', 'alphaDropout below 0', [normal([3])], (x) => alphaDropout(x, -0.1), /expected a probability/),
   refusal(
@@ -295,7 +301,7 @@ const channels: Case[] = [
     'alphaDropout of int32',
     [whole(0, 2, [3])],
     (x) => alphaDropout(x),
-    /expected dtype float32, got int32/,
+    /expected dtype float32 or float16, got int32/,
   ),
 ];
 

@@ -6,7 +6,7 @@ import type { Shape } from '../../tensor/shape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { type Case, family, type Run, refusal } from '../case.ts';
 import { between, given, type Input, normal, SPECIAL } from '../values.ts';
-import { crowded, inPlace, once, refusals, updated, WHOLE } from './in-place.ts';
+import { crowded, directly, inPlace, once, refusals, updated, WHOLE } from './in-place.ts';
 
 type Make = (shape: Shape) => Input;
 
@@ -97,6 +97,14 @@ function casesOf({ op, attrs, states, variants = {} }: Subject): Case[] {
     once(name, 'more than one workgroup', inputs(517), run),
     once(name, 'whole workgroups', inputs(WHOLE), run),
     once(name, 'no elements', inputs(0), run),
+    ...[0, -1e-30, Number.NaN].map((v) => once(name, `unless ${v}`, [...inputs(517), given([v], [])], run)),
+    refusal(
+      name,
+      'unless one of two',
+      [...inputs(4), given([0, 0])],
+      directly(op, attrs),
+      /expected a number, float32 \[\], got float32 \[2\]/,
+    ),
     once(name, 'three steps', inputs(37, 3), steps(op, { ...attrs, weightDecay: 0.01 })),
     once(name, 'NaN and infinities in the gradient', [...states.map((make) => make([36])), special], run),
     ...Object.entries(variants).map(([title, change]) =>
