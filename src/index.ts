@@ -4,7 +4,8 @@ import './ops/gemm-trials.ts';
 import './ops/methods.ts';
 
 export { autocast } from './autograd/autocast.ts';
-export { type BackwardOptions, grad, gradEnabled, noGrad } from './autograd/tape.ts';
+export { type BackwardOptions, grad } from './autograd/backward.ts';
+export { gradEnabled, noGrad } from './autograd/tape.ts';
 export { type InitOptions, init } from './backends/init.ts';
 export { tune } from './backends/tune.ts';
 export type { TuneOptions } from './backends/webgpu/tune.ts';

@@ -1,68 +1,17 @@
 // `downhill` beyond MNIST as a user runs it: folders, modules, other datasets, resuming, sanity, find-lr, predict.
 import { existsSync } from 'node:fs';
-import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { encode } from 'fast-png';
+import { cp, readdir, readFile, rm } from 'node:fs/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { CIFAR10_FILES } from '../src/data/index.ts';
 import { decodeSafetensors } from '../src/io/safetensors.ts';
+import { line, module, picture, prepare, writer } from './cli-inputs.ts';
 import { commandIn, metricsIn } from './command.ts';
 
 const { out, downhill } = commandIn('cli-commands');
 const cpu = ['--device', 'cpu'];
 
-const write = async (path: string, content: string | Uint8Array) => {
-  await mkdir(dirname(out(path)), { recursive: true });
-  await writeFile(out(path), content);
-};
-
-/** A picture of one color with some noise, RGB or gray. */
-function picture(color: readonly number[], seed: number, [width, height] = [8, 8]) {
-  const channels = color.length as 1 | 3;
-  const data = Uint8Array.from({ length: width * height * channels }, (_, i) =>
-    Math.max(0, Math.min(255, color[i % channels] + ((i * 7919 + seed * 104_729) % 31) - 15)),
-  );
-  return encode({ width, height, channels, depth: 8, data });
-}
-
-const module = `
-import { nn, optim } from 'downhill';
-import { hidden } from './hidden.ts';
-interface Info { shape: readonly number[]; classes: number }
-export const model = ({ shape, classes }: Info): nn.Module =>
-  new nn.Sequential(new nn.Flatten(), new nn.Linear(shape.reduce((a, b) => a * b), hidden), new nn.ReLU(), new nn.Linear(hidden, classes));
-export const data = 'photos';
-export const optimizer = (parameters: Iterable<never>) => new optim.SGD(parameters, { lr: 0.02 });
-`;
-
-/** A straight line, with data and a loss of its own. */
-const line = `
-import { nn, optim } from 'downhill';
-export const model = new nn.Linear(2, 1);
-const part = (length) => ({
-  length,
-  batch: (indices) => ({
-    x: Float32Array.from([...indices].flatMap((i) => [i % 5, i % 3])),
-    y: Float32Array.from(indices, (i) => 2 * (i % 5) - (i % 3)),
-    shape: [indices.length, 2],
-    yShape: [indices.length, 1],
-  }),
-});
-export const data = () => ({ train: part(60), test: part(15) });
-export const loss = (output, target) => output.sub(target).square().mean();
-`;
-
-beforeAll(async () => {
-  const colors = { blue: [30, 40, 200], red: [200, 40, 30] };
-  for (const [name, color] of Object.entries(colors)) {
-    for (let i = 0; i < 12; i++) await write(`photos/${name}/${i}.png`, picture(color, i));
-  }
-  await write('blue.png', picture(colors.blue, 77, [16, 12]));
-  await write('gray.png', picture([200], 1, [28, 28]));
-  await write('my-model.ts', module);
-  await write('hidden.ts', 'export const hidden: number = 6;');
-  await write('line.js', line);
-});
+const write = writer(out);
+beforeAll(() => prepare(write));
 
 const bytes = (path: string) => readFile(out(path));
 

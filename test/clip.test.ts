@@ -1,7 +1,7 @@
 // Clipping of gradients, averages of weights, and the memory of both.
 import { init, memory, optim, randn, scope, type Tensor, tensor, zeros } from 'downhill';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { backward } from '../src/autograd/tape.ts';
+import { backward } from '../src/autograd/backward.ts';
 import { type Device, setDefaultDevice } from '../src/tensor/device.ts';
 
 const devices: Record<string, Device> = {};

@@ -103,10 +103,21 @@ test.each(Object.entries(cases))('%s', (_, [kernels, shapes, fn]) => {
   expect(String(found)).toMatch(`${found.flops} FLOPs`);
 });
 
-test('all ops tell, but those that only move, sort or count elements, or draw random ones', () => {
+test('all ops tell, but those that only move, sort, count or look at elements, or draw random ones', () => {
   const silent = allOps().filter((row): row is Op => 'plan' in row && row.flops === undefined);
   expect(silent.map(({ name }) => name).sort()).toEqual([
     ...['argsort', 'band', 'concat', 'flip', 'gather', 'integers', 'maxPool2dGather', 'normal', 'pack', 'pad'],
-    ...['pickClass', 'place', 'placeClass', 'positions', 'roll', 'swap', 'truncatedNormal', 'uniform'],
+    ...[
+      'pickClass',
+      'place',
+      'placeClass',
+      'positions',
+      'roll',
+      'swap',
+      'truncatedNormal',
+      'uniform',
+      'updateScale',
+      'within',
+    ],
   ]);
 });

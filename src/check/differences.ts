@@ -1,5 +1,5 @@
 // Centered differences of a function of tensors, coordinate by coordinate, with an eye on kinks and roundoff.
-import { grad } from '../autograd/tape.ts';
+import { grad } from '../autograd/backward.ts';
 import type { CpuBackend, KernelObserver } from '../backends/cpu/backend.ts';
 import type { Device } from '../tensor/device.ts';
 import type { HostArray } from '../tensor/dtype.ts';

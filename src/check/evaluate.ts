@@ -1,5 +1,5 @@
 // Runs one case on one device: its outputs, its gradients, and what it leaves in memory.
-import { grad } from '../autograd/tape.ts';
+import { grad } from '../autograd/backward.ts';
 import { zeros } from '../tensor/creation.ts';
 import { type Device, memory } from '../tensor/device.ts';
 import { type HostArray, isFloat } from '../tensor/dtype.ts';

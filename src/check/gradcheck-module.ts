@@ -1,5 +1,5 @@
 // gradcheckModule: the gradients of a whole model, a few coordinates of every parameter, in float64 on the CPU.
-import { grad } from '../autograd/tape.ts';
+import { grad } from '../autograd/backward.ts';
 import { cpuDevice } from '../backends/cpu/backend.ts';
 import type { Module } from '../nn/module.ts';
 import { add } from '../ops/elementwise.ts';

@@ -1,5 +1,5 @@
 // gradcheck and gradgradcheck: the tape's gradients against centered differences, in float64 on the CPU.
-import { grad } from '../autograd/tape.ts';
+import { grad } from '../autograd/backward.ts';
 import { cpuDevice } from '../backends/cpu/backend.ts';
 import { isFloat } from '../tensor/dtype.ts';
 import { ShapeError } from '../tensor/errors.ts';

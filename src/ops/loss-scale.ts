@@ -2,6 +2,7 @@
 import unscaleSource from '../../shaders/unscale.wgsl';
 import updateSource from '../../shaders/updateScale.wgsl';
 import { define, type Op } from '../autograd/op.ts';
+import { elementCount } from '../tensor/shape.ts';
 import { checkFlat, checkNumbers, flatPlan, floats } from './flat.ts';
 
 /** [g, scale]: g /= scale, in place. */
@@ -15,6 +16,7 @@ export const unscaleOp: Op<Record<string, never>> = define({
   cpu: ([scale], [g]) => {
     for (let i = 0; i < g.data.length; i++) g.data[i] /= scale.data[0];
   },
+  flops: (_inputs, [g]) => elementCount(g.shape),
   plan: (_inputs, [g]) => flatPlan({ file: 'unscale.wgsl', source: unscaleSource }, g.shape[0], []),
   vjp: null,
 });

@@ -1,5 +1,5 @@
 // Typed Tensor methods, derived from the ops: an op exported by index.ts shows up as a method by itself.
-import { type BackwardOptions, backward } from '../autograd/tape.ts';
+import { type BackwardOptions, backward } from '../autograd/backward.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import * as ops from './index.ts';
 

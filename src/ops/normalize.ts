@@ -3,8 +3,9 @@
 import source from '../../shaders/normalize.wgsl';
 import gradSource from '../../shaders/normalizeGrad.wgsl';
 import { isFullFloat } from '../autograd/autocast.ts';
+import { throughOps } from '../autograd/backward.ts';
 import { define, type Op } from '../autograd/op.ts';
-import { apply, throughOps } from '../autograd/tape.ts';
+import { apply } from '../autograd/tape.ts';
 import type { GpuTraits } from '../tensor/backend.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import { elementCount, format, type Shape, sameShape } from '../tensor/shape.ts';

@@ -1,5 +1,6 @@
 // The single sanity checks, but that of learning by heart: each compares what is with what should be, and advises.
-import { backward, noGrad } from '../autograd/tape.ts';
+import { backward } from '../autograd/backward.ts';
+import { noGrad } from '../autograd/tape.ts';
 import { gradcheckModule } from '../check/gradcheck-module.ts';
 import { hostTensors } from '../io/checkpoint.ts';
 import type { Module } from '../nn/module.ts';

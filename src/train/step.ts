@@ -1,6 +1,7 @@
 // Training steps: forward, backward, update and what is counted of them, compiled or not, with or without probes.
 import { autocast } from '../autograd/autocast.ts';
-import { backward, noGrad } from '../autograd/tape.ts';
+import { backward } from '../autograd/backward.ts';
+import { noGrad } from '../autograd/tape.ts';
 import { type Compiled, compile } from '../compile/index.ts';
 import { hostTensors } from '../io/checkpoint.ts';
 import type { Module } from '../nn/module.ts';

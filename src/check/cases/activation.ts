@@ -1,5 +1,5 @@
 // Cases of the smooth activations. Their tails have cases of their own, in units of the last place.
-import { grad } from '../../autograd/tape.ts';
+import { grad } from '../../autograd/backward.ts';
 import { erf, gelu, logSigmoid, mish, sigmoid, silu, softplus, softsign } from '../../ops/activation.ts';
 import { onesLike } from '../../ops/elementwise.ts';
 import type { Tensor } from '../../tensor/tensor.ts';

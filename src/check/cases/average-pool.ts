@@ -1,5 +1,5 @@
 // Cases of average pooling and of its gradient.
-import { grad } from '../../autograd/tape.ts';
+import { grad } from '../../autograd/backward.ts';
 import {
   type AveragePoolOptions,
   adaptiveAvgPool1d,

@@ -1,5 +1,5 @@
 // Cases of convolution and its two gradients: stride, padding, dilation, groups, thin shapes, and sums on two levels.
-import { grad } from '../../autograd/tape.ts';
+import { grad } from '../../autograd/backward.ts';
 import { expand } from '../../ops/broadcast.ts';
 import { type ConvOptions, conv2d, convTranspose2d } from '../../ops/conv.ts';
 import { CONFIGURATIONS } from '../../ops/gemm-config.ts';

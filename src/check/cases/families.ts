@@ -1,5 +1,5 @@
 // What cases of several files have in common: generators per family of elementwise ops, inputs of many magnitudes, halves.
-import { grad } from '../../autograd/tape.ts';
+import { grad } from '../../autograd/backward.ts';
 import { cast, neg, onesLike } from '../../ops/elementwise.ts';
 import { amax } from '../../ops/extrema.ts';
 import { fromHost } from '../../tensor/creation.ts';

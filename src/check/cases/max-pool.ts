@@ -1,5 +1,5 @@
 // Cases of max pooling, of its gradient, and of the gradient of that.
-import { grad } from '../../autograd/tape.ts';
+import { grad } from '../../autograd/backward.ts';
 import { expand } from '../../ops/broadcast.ts';
 import { amax } from '../../ops/extrema.ts';
 import {

@@ -1,5 +1,6 @@
 // Cases of batch normalization in training and evaluation, and of its fused gradient.
-import { grad, noGrad } from '../../autograd/tape.ts';
+import { grad } from '../../autograd/backward.ts';
+import { noGrad } from '../../autograd/tape.ts';
 import { expand } from '../../ops/broadcast.ts';
 import { contiguous } from '../../ops/elementwise.ts';
 import { permute } from '../../ops/movement.ts';

@@ -1,5 +1,5 @@
 // Cases of layer, group, instance and root mean square norm, and of the two kernels that they are made of.
-import { grad } from '../../autograd/tape.ts';
+import { grad } from '../../autograd/backward.ts';
 import { expand } from '../../ops/broadcast.ts';
 import { transpose } from '../../ops/movement.ts';
 import { groupNorm, instanceNorm, layerNorm, rmsNorm } from '../../ops/normalize.ts';

@@ -1,5 +1,5 @@
 // Cases of losses of probabilities: binary cross entropy, by probabilities and by logits, and divergence.
-import { grad } from '../../autograd/tape.ts';
+import { grad } from '../../autograd/backward.ts';
 import { onesLike } from '../../ops/elementwise.ts';
 import {
   type BceWithLogitsOptions,

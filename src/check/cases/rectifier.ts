@@ -1,5 +1,5 @@
 // Cases of activations in pieces, and of the fused gradients that some of them have.
-import { grad } from '../../autograd/tape.ts';
+import { grad } from '../../autograd/backward.ts';
 import {
   celu,
   elu,

@@ -1,6 +1,6 @@
 // Cases of what is made of gather and scatterAdd, and of where: indexSelect, embedding, oneHot, takeAlongDim, maskedFill; of
 // indices out of range, and of what all of them refuse.
-import { grad } from '../../autograd/tape.ts';
+import { grad } from '../../autograd/backward.ts';
 import { expand, sum } from '../../ops/broadcast.ts';
 import { eq, maximum, where } from '../../ops/elementwise.ts';
 import { embedding, gather, indexSelect, maskedFill, oneHot, scatterAdd, takeAlongDim } from '../../ops/indexing.ts';

@@ -1,5 +1,5 @@
 // Cases of softmax and logSoftmax, of their fused gradient, and of attention, which is made of them.
-import { grad } from '../../autograd/tape.ts';
+import { grad } from '../../autograd/backward.ts';
 import { type AttentionOptions, scaledDotProductAttention as attention } from '../../ops/attention.ts';
 import { expand, sum } from '../../ops/broadcast.ts';
 import { transpose } from '../../ops/movement.ts';

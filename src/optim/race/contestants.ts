@@ -1,5 +1,5 @@
 // Who races, with learning rates that suit each surface, and the path that one takes.
-import { backward } from '../../autograd/tape.ts';
+import { backward } from '../../autograd/backward.ts';
 import { tensor } from '../../tensor/creation.ts';
 import type { Device } from '../../tensor/device.ts';
 import { scope } from '../../tensor/scope.ts';
