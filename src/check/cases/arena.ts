@@ -120,7 +120,7 @@ const averages: Case[] = [
   once('ema', 'NaN and infinities', [normal([9]), given(SPECIAL)], averaging(0.9)),
   crowded(emaOp, { decay: 0.6 }, [given([1]), given([2])]),
   ...refusals(emaOp, { decay: 0.9 }),
-  ...[1, 263, 517, 0].map((n) => once('swap', `${n} elements`, [normal([n]), normal([n])], trade)),
+  ...[1, 263, 517, WHOLE, 0].map((n) => once('swap', `${n} elements`, [normal([n]), normal([n])], trade)),
   once('swap', 'NaN and infinities', [normal([9]), given(SPECIAL)], trade),
   crowded(swapOp, {}, [given([1]), given([2])]),
   ...refusals(swapOp, {}, 0),

@@ -120,6 +120,12 @@ const dtypes: Case[] = [
   },
   {
     op: 'scatterAdd',
+    title: 'nothing is added',
+    inputs: [normal([5, 4]), whole(0, 5, [0, 4]), normal([0, 4])],
+    run: (x, index, source) => scatterAdd(x, 0, index, source),
+  },
+  {
+    op: 'scatterAdd',
     title: 'NaN and infinities stay where they belong',
     inputs: [normal([40]), whole(0, 40, [300]), (stream) => ({ ...normal([300])(stream), data: wild })],
     run: (x, index, source) => scatterAdd(x, 0, index, source),

@@ -39,6 +39,7 @@ const adapt =
 const geometries: [title: string, x: Shape, pool: Pool, out: Shape][] = [
   ['one element', [1, 1, 1, 1], slide(1), [1, 1, 1, 1]],
   ['2 by 2', [2, 3, 4, 6], slide(2), [2, 3, 2, 3]],
+  ['more windows than a workgroup takes', [2, 3, 16, 20], slide(2), [2, 3, 8, 10]],
   ['rests at the edges', [2, 2, 5, 7], slide(2), [2, 2, 2, 3]],
   ['rows and columns of more than a quad', [1, 2, 6, 18], slide([3, 2]), [1, 2, 2, 9]],
   ['windows that overlap', [2, 2, 7, 9], slide(3, { stride: 2 }), [2, 2, 3, 4]],
@@ -130,6 +131,13 @@ const values: Case[] = [
     op: 'maxPool2d',
     title: 'NaN and infinities',
     inputs: [given([1, nan, -inf, -inf, nan, 2, -inf, -inf, inf, 3, nan, inf, 1, 2, inf, nan], [1, 1, 4, 4])],
+    run: slide(2),
+    gradients: 'compare',
+  },
+  {
+    op: 'maxPool2d',
+    title: '-Infinity beside numbers',
+    inputs: [given([-inf, 1, 2, -inf, 3, 4, -inf, -5], [1, 1, 2, 4])],
     run: slide(2),
     gradients: 'compare',
   },

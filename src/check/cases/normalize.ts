@@ -81,6 +81,13 @@ const values: Case[] = [
   },
   {
     op: 'normalize',
+    title: 'a mean between two numbers',
+    inputs: [given([2 ** 24, 2 ** 24 + 2, 2 ** 24 + 2, 2 ** 24], [2, 2])],
+    run: layer,
+    gradients: 'none',
+  },
+  {
+    op: 'normalize',
     title: 'another eps',
     inputs: [normal([3, 5])],
     run: (x) => [layerNorm(x, [5], { eps: 0.5 }), rmsNorm(x, [5], { eps: 0.5 })],

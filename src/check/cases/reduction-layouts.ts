@@ -25,7 +25,8 @@ const layouts: [title: string, shape: Shape, dims?: Dims][] = [
   ['outer and inner', [3, 5, 4], [0, 2]],
   ['every other of 6 dims', [2, 3, 2, 3, 2, 3], [0, 2, 4]],
   ['the others of 6 dims', [2, 3, 2, 3, 2, 3], [1, 3, 5]],
-  ['every other of 8 dims', [2, 3, 2, 2, 3, 2, 2, 2], [1, 3, 5, 7]],
+  ['every other of 8 dims', [2, 2, 3, 2, 2, 2, 2, 3], [1, 3, 5, 7]],
+  ['the others of 8 dims', [2, 2, 2, 3, 2, 2, 2, 2], [0, 2, 4, 6]],
   ['outer and inner of many columns', [4, 5, 13, 3], [0, 3]],
 ];
 

@@ -46,7 +46,7 @@ const scans = (op: string, run: Along, domain: Domain): Case[] => [
   {
     op,
     title: '4 other dims, reversed',
-    inputs: [domain([2, 3, 4, 3, 2])],
+    inputs: [domain([2, 3, 4, 2, 3])],
     run: (x) => run(permute(x, [4, 3, 2, 1, 0]), 2),
   },
   {

@@ -51,6 +51,23 @@ const both = (run: Softmax, name: string): Case[] => [
     inputs: [between(BIG, BIG + 4, [3, 7])],
     run: (x) => run(x),
   },
+  ...[97, 63].map(
+    (place): Case => ({
+      ...{ op: 'softmax', title: `${name}, large logits far behind, at ${place}`, gradients: 'none' },
+      inputs: [
+        given(
+          Array.from({ length: 262 }, (_, i) => (i % 131 === place ? 300 : i / 131)),
+          [2, 131],
+        ),
+      ],
+      run: (x) => run(x),
+    }),
+  ),
+  {
+    ...{ op: 'softmaxGrad', title: `${name}, a class ruled out by -Infinity`, gradients: 'none' },
+    inputs: [given([1, -inf, 2, 3], [1, 4]), normal([1, 4])],
+    run: slope(run),
+  },
   {
     ...{ op: 'softmax', title: `${name}, classes ruled out by -Infinity, and NaN`, gradients: 'none' },
     inputs: [given([1, -inf, 2, nan, 1, 2, 0.5, -inf, -inf, -inf, -inf, -inf, 1, inf, 2], [5, 3])],

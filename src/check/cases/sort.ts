@@ -18,6 +18,7 @@ const layouts: [title: string, shape: Shape, dim?: number][] = [
   ...[1, 2, 3, 7, 64, 65, 128, 129].map((n): [string, Shape] => [`${n} elements`, [n]]),
   ['rows', [5, 37]],
   ['columns', [37, 5], 0],
+  ['eight rows of a quad', [8, 4]],
   ['the middle', [3, 5, 4], 1],
   ['the middle of 6 dims', [2, 3, 1, 5, 2, 2], -3],
   ['no elements', [0]],
