@@ -125,10 +125,10 @@ const scales: Case[] = [
     unscale,
   ),
   crowded(unscaleOp, {}, [given([3], [1]), given([4], [])]),
-  ...[normal([2]), whole(0, 9, [])].map((scale) =>
+  ...Object.entries({ 'two scales': normal([2]), 'an int32 scale': whole(0, 9, []) }).map(([title, scale]) =>
     refusal(
       'unscale',
-      'a scale that is no number',
+      title,
       [normal([4]), scale],
       directly(unscaleOp, {}),
       /^unscale: expected a number, float32 \[\]/,
