@@ -82,7 +82,7 @@ function gradientsOf(outputs: Tensor[], inputs: Tensor[], seeds: HostTensor[]) {
 }
 
 /** What a case is held to unless it says otherwise. */
-const TOLERANCE: Tolerance = { forward: 1e-6, gradient: 1e-5 };
+export const TOLERANCE: Tolerance = { forward: 1e-6, gradient: 1e-5 };
 
 /** An output or a gradient beside its reference. */
 export interface Compared {

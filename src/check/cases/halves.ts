@@ -9,7 +9,7 @@ import { transpose } from '../../ops/movement.ts';
 import { dropout } from '../../ops/random.ts';
 import type { Shape } from '../../tensor/shape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
-import { type Case, type Run, refusal } from '../case.ts';
+import { type Case, family, type Run, refusal } from '../case.ts';
 import { digits, given, type Input, normal, whole } from '../values.ts';
 import { half, halves } from './families.ts';
 import { crowded, directly, inPlace, once } from './in-place.ts';
@@ -158,4 +158,9 @@ const scales: Case[] = [
   ),
 ];
 
-export const cases: Case[] = [...products, ...convolutions, ...pools, ...scales];
+export const cases: Case[] = [
+  ...products,
+  ...convolutions,
+  ...pools,
+  ...family({ forward: 1e-6, gradient: 0 }, scales),
+];
