@@ -114,9 +114,9 @@ describe.each(['webgpu', 'cpu'])('%s', (kind) => {
     expect(owned(matmul(half, half)).dtype).toBe('float16');
   });
 
-  test('the loss and the gradients of a network are as in float32, but for the rounding', async () => {
+  test('the loss and the gradients of a network are as in float32, but for the rounding', async ({ skip }) => {
     const device = devices[kind];
-    if (!hasHalves(device)) return;
+    skip(!hasHalves(device), 'no shader-f16');
     const { run, x } = network(device);
     const full = run(x);
     const halves = autocast(() => run(x));
@@ -130,9 +130,9 @@ describe.each(['webgpu', 'cpu'])('%s', (kind) => {
     });
   });
 
-  test('compiled with float16 it is what it is op by op', async () => {
+  test('compiled with float16 it is what it is op by op', async ({ skip }) => {
     const device = devices[kind];
-    if (!hasHalves(device)) return;
+    skip(!hasHalves(device), 'no shader-f16');
     const { run, x } = network(device);
     const step = owned(compile(run, { dtype: 'float16' }));
     const eager = autocast(() => run(x));
@@ -151,9 +151,9 @@ describe.each(['webgpu', 'cpu'])('%s', (kind) => {
     expect(step.explain().kernels.flatMap(written)[0]).toBeLessThan(whole.explain().kernels.flatMap(written)[0]);
   });
 
-  test('a compiled function heeds the scope that it is called in', async () => {
+  test('a compiled function heeds the scope that it is called in', async ({ skip }) => {
     const device = devices[kind];
-    if (!hasHalves(device)) return;
+    skip(!hasHalves(device), 'no shader-f16');
     const a = random(device, [4, 4], 1);
     const product = owned(compile((x: Tensor) => matmul(x, x)));
     expect(owned(product(a)).dtype).toBe('float32');

@@ -66,8 +66,8 @@ describe.each(['webgpu', 'cpu'])('%s', (kind) => {
     return { ...seen, checkpoints, weights: await values(model.parameters()) };
   };
 
-  test('compiled and not, with accumulation and clipping', async () => {
-    if (kind === 'webgpu' && !hasHalves()) return;
+  test('compiled and not, with accumulation and clipping', async ({ skip }) => {
+    skip(kind === 'webgpu' && !hasHalves(), 'no shader-f16');
     const clipped = { accumulate: 2, clipGradNorm: 0.5, epochs: 3 };
     const { steps, epochs } = await run(clipped);
     const plain = await run({ ...clipped, compile: false });
@@ -78,8 +78,8 @@ describe.each(['webgpu', 'cpu'])('%s', (kind) => {
     expect(epochs[2].validationLoss).toBeLessThan(epochs[0].validationLoss!);
   });
 
-  test('a checkpoint holds the scale, and training goes on to the bit', async () => {
-    if (kind === 'webgpu' && !hasHalves()) return;
+  test('a checkpoint holds the scale, and training goes on to the bit', async ({ skip }) => {
+    skip(kind === 'webgpu' && !hasHalves(), 'no shader-f16');
     // So large that the first gradients are infinite, where halves are halves.
     const gradScaler = { initScale: 2 ** 24, growthInterval: 3 };
     const whole = await run({ gradScaler });
