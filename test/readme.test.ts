@@ -99,10 +99,13 @@ const commands: Record<string, () => Promise<void>> = {
     const out = await run('npm', 'run', 'mutants', '--', '--op', 'relu', '--sample', '5', '--least', '1');
     expect(out).toMatch(/\d tried in .* 100\.0 % caught\n$/);
   },
-  // test/cli-commands.test.ts and test/train.test.ts try these, with models, images and runs of their own.
+  // test/cli-commands.test.ts, test/cli-recipe.test.ts and test/train.test.ts try these, with models, images and runs of their own.
   'npx downhill train mnist --model cnn --epochs 5': () => known('train', '--model'),
   'npx downhill train ./photos --size 64 --epochs 10': () => known('train', '--size'),
   'npx downhill train ./my-model.ts': () => known('train', 'my-model.ts'),
+  'npx downhill train cifar10 --data DIR --augment flip,shift=4 --schedule one-cycle --optimizer adamw --weight-decay 0.05':
+    () => known('train', '--augment'),
+  'npx downhill search ./my-model.ts --param hidden=16,32,64': () => known('search', '--param'),
   'npx downhill train --resume runs/mnist-20261121-213005': () => known('train', '--resume'),
   'npx downhill sanity ./my-model.ts': () => known('sanity', 'my-model.ts'),
   'npx downhill find-lr ./my-model.ts': () => known('find-lr', 'my-model.ts'),
