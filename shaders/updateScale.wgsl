@@ -1,7 +1,7 @@
 // found = 1 where the norm is infinite or NaN, and then scale *= backoff, streak = 0. Else found = 0 and streak += 1; when
 // that is interval, scale *= growth, unless it would be infinite, and streak = 0.
 //
-// Memory: each array is one element, and one thread does it all.
+// Memory: each array is one element, and one thread does it all. Preamble: `fn isFinite`.
 struct Params {
   growth: f32,
   backoff: f32,
@@ -13,11 +13,6 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> streak: array<f32>;
 @group(0) @binding(3) var<storage, read_write> found: array<f32>;
 @group(0) @binding(4) var<uniform> params: Params;
-
-// Told by the bits, as compilers may take all numbers to be finite.
-fn isFinite(v: f32) -> bool {
-  return (bitcast<u32>(v) & 0x7f800000u) != 0x7f800000u;
-}
 
 @compute @workgroup_size(1)
 fn main() {

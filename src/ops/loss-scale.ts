@@ -4,6 +4,7 @@ import updateSource from '../../shaders/updateScale.wgsl';
 import { define, type Op } from '../autograd/op.ts';
 import { elementCount } from '../tensor/shape.ts';
 import { checkFlat, checkNumbers, flatPlan, floats } from './flat.ts';
+import { shaderMath } from './shader-math.ts';
 
 /** [g, scale]: g /= scale, in place. */
 export const unscaleOp: Op<Record<string, never>> = define({
@@ -50,7 +51,7 @@ export const updateScaleOp: Op<ScaleAttrs> = define({
   plan: (_inputs, _outputs, { growth, backoff, interval }) => ({
     dispatches: [
       {
-        shader: { file: 'updateScale.wgsl', source: updateSource },
+        shader: { file: 'updateScale.wgsl', source: updateSource, preamble: shaderMath('isFinite(x)', updateSource) },
         params: floats(growth, backoff, interval),
         workgroups: [1, 1, 1],
       },

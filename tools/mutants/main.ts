@@ -41,12 +41,12 @@ const cores = availableParallelism();
 const help = `
 A mutant is caught when a case fails on it. Leaves with 0 where ${100 * NEEDED} % of those that were tried are caught,
 or what --least says, else with 1. Ctrl-C stops it, and it reports what was tried. Those that no input can tell from the code as it is are listed in
-tools/mutants/equivalent.ts.
+tools/mutants/equivalent.txt.
 
 Examples:
-  $ npm run mutants                                        all of them, an hour
+  $ npm run mutants                                        all of them
   $ npm run mutants -- --file conv2d.wgsl                  a shader
-  $ npm run mutants -- --after a.json --json b.json         the rest of a run that was stopped
+  $ npm run mutants -- --after a.json --json b.json        the rest of a run that was stopped
   $ npm run mutants -- --op gelu geluGrad                  the expressions of two ops
   $ npm run mutants -- --sample 150 --seed 1 --budget 90   some, for 90 seconds`;
 
@@ -123,14 +123,14 @@ async function run(flags: Flags): Promise<void> {
     const taken = settled > 0 ? `, ${settled} taken over` : '';
     const caught = `${(100 * score(outcomes)).toFixed(1)} % caught`;
     console.log(`${tried.size} tried in ${seconds().toFixed(1)} s${taken}: ${caught}`);
-    const wrong = [...tried].filter(([mutant, { state }]) => equal.has(mutant) && state === 'caught');
+    const wrong = outcomes.filter(({ state }, i) => equal.has(all[i]) && state === 'caught');
     const faults = [
       ...runs.filter(({ fault }) => fault !== null).map((one) => `fails unaltered: ${titleOf(one)}: ${one.fault}`),
       // Of some ops alone, nothing is known about the code of others.
       ...(flags.op ? [] : stale).map(
         ({ file, text, mutated }: Equivalent) => `finds no mutant: ${file}: ${text} -> ${mutated}`,
       ),
-      ...wrong.map(([{ id }, { how }]) => `is listed as equivalent and was caught: ${id} by ${how}`),
+      ...wrong.map(({ id, how }) => `is listed as equivalent and was caught: ${id} by ${how}`),
     ];
     for (const fault of faults) console.log(fault);
     process.exitCode = faults.length > 0 || 100 * score(outcomes) < flags.least ? 1 : 0;
