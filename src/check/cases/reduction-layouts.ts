@@ -78,7 +78,14 @@ export function reduction(op: string, run: Reduce, domain: Domain, more: Partial
     ),
   ];
   if (several) {
-    cases.push(refusal(op, 'a dim twice', [domain([3, 2])], (x) => tensors(run(x, [1, -1])), /dim given twice/));
+    const parts = (title: string, shape: Shape): Case => {
+      return { op, title, inputs: [domain(shape)], run: (x) => run(x, [0, 2]), gradients: 'compare' };
+    };
+    cases.push(
+      parts('several runs of several parts, by rows', [3, 2, 2051]),
+      parts('several runs of several parts, by columns', [2, 33, 259, 2]),
+      refusal(op, 'a dim twice', [domain([3, 2])], (x) => tensors(run(x, [1, -1])), /dim given twice/),
+    );
   }
   return cases.map((item) => (item.refuses ? item : { ...item, ...more }));
 }
