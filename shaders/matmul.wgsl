@@ -1,11 +1,14 @@
-// out[c, s, m, n] = sum over the k of chunk c of a[s, m, k] * b[s, k, n]: each thread computes 8 rows at 4 columns.
+// out[c, s, m, n] = sum over the k of chunk c of a[s, m, k] * b[s, k, n], without workgroup memory: each thread computes up to
+// 8 rows at up to 8 columns.
 //
 // Memory: all three are walked by the strides of their rows and columns, so a transposed operand is read in place, and a
-// transposed result written; the planes of out follow each other, s first. The threads of a workgroup share their 8 rows, so
-// a is loaded once for all; neighbours take neighbouring columns. Rows and columns past the edge are clamped when read, and
-// not written. The chunks, of chunkK each, are summed afterwards.
-// Preamble: WG threads; TILE, the rows of a thread: 8, or 1 for a product of one row; BLOCK, the products that are summed
-// before they join the rest; `put`, which takes results.
+// transposed result written; the planes of out follow each other, s first. The threads of a workgroup share their rows, so a
+// is loaded once for all. A thread takes its columns in fours: neighbours where b holds quads, else every WG-th, for then its
+// own neighbours take what lies beside them. Rows and columns past the edge are clamped when read, and not written. The
+// chunks, of chunkK each, are summed afterwards.
+// Preamble: WG threads; TALL, whether a thread has 8 rows or 4, and WIDE, columns; QUADS, whether b holds vec4s; BLOCK, the
+// products that are summed before they join the rest; `a` and `b` with `gatherA` and `gatherB`, which take 4 elements;
+// `put`, which takes results; parts/outer.wgsl.
 struct Params {
   M: u32,
   N: u32,
@@ -27,8 +30,9 @@ struct Params {
   outColumn: u32,
 }
 
-@group(0) @binding(0) var<storage, read> a: array<f32>;
-@group(0) @binding(1) var<storage, read> b: array<f32>;
+const ROWS = select(4u, 8u, TALL);
+const COLUMNS = select(4u, 8u, WIDE);
+
 @group(0) @binding(3) var<uniform> params: Params;
 
 @compute @workgroup_size(WG)
@@ -38,74 +42,65 @@ fn main(
   @builtin(local_invocation_index) thread: u32,
 ) {
   let tile = group.y * groups.x + group.x;
-  let m = (tile / params.columnGroups) * TILE;
-  let n = (tile % params.columnGroups) * WG * 4u + thread + vec4<u32>(0u, WG, 2u * WG, 3u * WG);
+  let m = (tile / params.columnGroups) * ROWS;
   if (m >= params.M) {
     return;
   }
-  let last = params.M - 1u;
-  let columns = min(n, vec4<u32>(params.N - 1u)) * params.bColumn;
+  let spread = thread * select(1u, 4u, QUADS) + STEPS * select(WG, 1u, QUADS);
+  let near = (tile % params.columnGroups) * COLUMNS * WG + spread;
+  let far = near + 4u * WG;
+  let lastRow = vec4<u32>(params.M - 1u);
+  let lastColumn = vec4<u32>(params.N - select(1u, 4u, QUADS)) + STEPS * select(0u, 1u, QUADS);
   for (var task = group.z; task < params.batch * params.chunks; task += groups.z) {
     let s = task % params.batch;
     let start = (task / params.batch) * params.chunkK;
     let end = min(start + params.chunkK, params.K);
-    let base = params.aOffset + s * params.aBatch;
-    var at = params.bOffset + s * params.bBatch + columns + start * params.bRow;
-    let a0 = base + min(m, last) * params.aRow;
-    let a1 = base + min(m + 1u, last) * params.aRow;
-    let a2 = base + min(m + 2u, last) * params.aRow;
-    let a3 = base + min(m + 3u, last) * params.aRow;
-    let a4 = base + min(m + 4u, last) * params.aRow;
-    let a5 = base + min(m + 5u, last) * params.aRow;
-    let a6 = base + min(m + 6u, last) * params.aRow;
-    let a7 = base + min(m + 7u, last) * params.aRow;
-    var c0 = vec4<f32>();
-    var c1 = vec4<f32>();
-    var c2 = vec4<f32>();
-    var c3 = vec4<f32>();
-    var c4 = vec4<f32>();
-    var c5 = vec4<f32>();
-    var c6 = vec4<f32>();
-    var c7 = vec4<f32>();
+    let upper = params.aOffset + s * params.aBatch + min(m + STEPS, lastRow) * params.aRow;
+    let lower = params.aOffset + s * params.aBatch + min(m + 4u + STEPS, lastRow) * params.aRow;
+    let plane = params.bOffset + s * params.bBatch + start * params.bRow;
+    var left = plane + min(near, lastColumn) * params.bColumn;
+    var right = plane + min(far, lastColumn) * params.bColumn;
+    var c00 = mat4x4<f32>();
+    var c01 = mat4x4<f32>();
+    var c10 = mat4x4<f32>();
+    var c11 = mat4x4<f32>();
     for (var first = start; first < end; first += BLOCK) {
-      var b0 = vec4<f32>();
-      var b1 = vec4<f32>();
-      var b2 = vec4<f32>();
-      var b3 = vec4<f32>();
-      var b4 = vec4<f32>();
-      var b5 = vec4<f32>();
-      var b6 = vec4<f32>();
-      var b7 = vec4<f32>();
+      var t00 = mat4x4<f32>();
+      var t01 = mat4x4<f32>();
+      var t10 = mat4x4<f32>();
+      var t11 = mat4x4<f32>();
       for (var step = first; step < min(first + BLOCK, end); step++) {
-        let v = vec4<f32>(b[at.x], b[at.y], b[at.z], b[at.w]);
         let k = step * params.aColumn;
-        b0 += a[a0 + k] * v;
-        if (TILE == 8u) {
-          b1 += a[a1 + k] * v;
-          b2 += a[a2 + k] * v;
-          b3 += a[a3 + k] * v;
-          b4 += a[a4 + k] * v;
-          b5 += a[a5 + k] * v;
-          b6 += a[a6 + k] * v;
-          b7 += a[a7 + k] * v;
+        let b0 = gatherB(left);
+        let a0 = gatherA(upper + k);
+        t00 += outer(a0, b0);
+        if (TALL) {
+          t10 += outer(gatherA(lower + k), b0);
         }
-        at += params.bRow;
+        if (WIDE) {
+          let b1 = gatherB(right);
+          t01 += outer(a0, b1);
+          if (TALL) {
+            t11 += outer(gatherA(lower + k), b1);
+          }
+        }
+        left += params.bRow;
+        right += params.bRow;
       }
-      c0 += b0;
-      c1 += b1;
-      c2 += b2;
-      c3 += b3;
-      c4 += b4;
-      c5 += b5;
-      c6 += b6;
-      c7 += b7;
+      c00 += t00;
+      c01 += t01;
+      c10 += t10;
+      c11 += t11;
     }
     // In one loop, for drivers compile `put`, which may be long, wherever it is called.
-    let sums = array<vec4<f32>, 8>(c0, c1, c2, c3, c4, c5, c6, c7);
-    for (var i = 0u; i < min(TILE, params.M - m) * 4u; i++) {
-      let column = n[i % 4u];
+    let sums = array<mat4x4<f32>, 4>(c00, c01, c10, c11);
+    for (var i = 0u; i < min(ROWS, params.M - m) * COLUMNS; i++) {
+      let row = i / COLUMNS;
+      let j = i % COLUMNS;
+      let column = select(near, far, j >= 4u)[j % 4u];
       if (column < params.N) {
-        put(task * params.outPlane + (m + i / 4u) * params.outRow + column * params.outColumn, sums[i / 4u][i % 4u]);
+        let at = task * params.outPlane + (m + row) * params.outRow + column * params.outColumn;
+        put(at, sums[row / 4u * 2u + j / 4u][row % 4u][j % 4u]);
       }
     }
   }

@@ -5,7 +5,7 @@
 // images. out is walked likewise, n with SPLIT_N in two steps. The kernels ask for blocks of 4 by 4, column j of which is
 // A[s, m .. m + 3, k + j]. Beyond M, rows are clamped; beyond the sum's end, a block holds zeros.
 // Preamble: `a`, `gatherA`, which takes 4 elements of it; ALONG_A, whether the elements of one row are neighbours;
-// SPLIT_A; SPLIT_N.
+// SPLIT_A; SPLIT_N; outer.wgsl.
 struct Params {
   M: u32,
   N: u32,
@@ -49,8 +49,6 @@ struct Params {
   strideH: u32,
   strideW: u32,
 }
-
-const STEPS = vec4<u32>(0u, 1u, 2u, 3u);
 
 // Places of rows m .. m + 3 of A.
 fn rowsOf(s: u32, m: u32) -> vec4<u32> {
@@ -101,9 +99,4 @@ fn putBlock(start: u32, m: u32, n: u32, block: mat4x4<f32>) {
     if (n + 2u < params.N) { put(at.z, values.z); }
     if (n + 3u < params.N) { put(at.w, values.w); }
   }
-}
-
-// Products of 4 rows and 4 columns; column i belongs to row i.
-fn outer(a: vec4<f32>, b: vec4<f32>) -> mat4x4<f32> {
-  return mat4x4<f32>(a.x * b, a.y * b, a.z * b, a.w * b);
 }

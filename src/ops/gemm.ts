@@ -3,6 +3,7 @@ import tileSource from '../../shaders/gemmTile.wgsl';
 import common from '../../shaders/parts/gemm.wgsl';
 import imagePart from '../../shaders/parts/gemmImage.wgsl';
 import matrixPart from '../../shaders/parts/gemmMatrix.wgsl';
+import outer from '../../shaders/parts/outer.wgsl';
 import type { Dispatch, GpuTraits, Plan, Slot } from '../tensor/backend.ts';
 import { addition } from './broadcast.ts';
 import { BUSY, classOf, type GemmOp, type GemmSize, SHORTEST, type TileConfig } from './gemm-config.ts';
@@ -61,14 +62,14 @@ const MAX_PARTIALS = 2 ** 18;
 const isGather = (b: Matrix | Gather): b is Gather => 'divided' in b;
 
 /** Whether four neighbours can be read at once: along one walk all are neighbours, and all else is a multiple of four. */
-function inQuads({ offset, batch, own, k }: Matrix, along: Walk): boolean {
+export function inQuads({ offset, batch, own, k }: Matrix, along: Walk): boolean {
   const other = along === k ? own : k;
   const rest = [offset, batch, other.step, other.outer ?? 0, along.inner ?? 0, along.outer ?? 0];
   return along.step === 1 && rest.every((n) => n % 4 === 0);
 }
 
 /** Lines that declare an operand and its reader of four elements. */
-function reading(name: string, binding: number, quads: boolean): string {
+export function reading(name: string, binding: number, quads: boolean): string {
   const at = (i: string) => `${name}[at.${i}]`;
   const value = quads ? `${name}[at.x / 4u]` : `vec4<f32>(${[...'xyzw'].map(at).join(', ')})`;
   return `@group(0) @binding(${binding}) var<storage, read> ${name}: array<${quads ? 'vec4<f32>' : 'f32'}>;
@@ -140,6 +141,7 @@ function preambleOf({ a, b, out }: Gemm, tile: TileConfig, chunkK: number): stri
       ...{ TILE_M: tile.M, TILE_N: tile.N, TILE_K: tile.K, TALL: tile.rows === 8, WIDE: tile.columns === 8 },
       ...{ BLOCKED: chunkK > BLOCK, BLOCK: BLOCK / tile.K },
     }),
+    outer,
     common,
     image ? imagePart : matrixPart,
   ].join('');

@@ -1,5 +1,6 @@
 // Matrix products: batched, with either operand read transposed where its strides say so.
 import source from '../../shaders/matmul.wgsl';
+import outer from '../../shaders/parts/outer.wgsl';
 import { define, type Op } from '../autograd/op.ts';
 import { apply } from '../autograd/tape.ts';
 import type { CpuArray, Dispatch, GpuTraits, Plan, TypedLayout } from '../tensor/backend.ts';
@@ -17,7 +18,7 @@ import {
 } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { expand, sumTo } from './broadcast.ts';
-import { chunksOf, type Gemm, type Matrix, nameOf, planTiles, readsOf, summed } from './gemm.ts';
+import { chunksOf, type Gemm, inQuads, type Matrix, nameOf, planTiles, reading, readsOf, summed } from './gemm.ts';
 import { BUSY, THIN, tileOf } from './gemm-config.ts';
 import { biased, factor, floatOf } from './half.ts';
 import { ceilDiv, constants, grid, inHalves, MAX_WORKGROUPS, putting, threads } from './launch.ts';
@@ -138,9 +139,6 @@ function batchStride(x: Layout, inputs: Layout[]): number | null {
   return strides[0].length > 1 ? null : (strides[0][0] ?? 0);
 }
 
-/** Rows and columns that one thread of shaders/matmul.wgsl computes. */
-const ROWS = 8;
-const COLUMNS = 4;
 /** Products that are summed before they join the rest: short sums have small errors. */
 const BLOCK = 64;
 
@@ -174,19 +172,29 @@ const fullness = (M: number, N: number) => Math.min(M, 8) * Math.min(N, 32);
 function planDirect(gemm: Gemm<Matrix>, gpu: GpuTraits): Plan {
   const { M, N, K, batch, a, b, out } = gemm;
   const WG = threads(gpu);
-  const rows = M === 1 ? 1 : ROWS;
-  const columnGroups = ceilDiv(N, WG * COLUMNS);
-  const tiles = ceilDiv(M, rows) * columnGroups;
+  const TALL = M > 4;
+  const tilesOf = (columns: number) => ceilDiv(M, TALL ? 8 : 4) * ceilDiv(N, columns * WG);
+  // Wide threads load less for each product, and are fewer, which GPUs mind where not enough are left.
+  const WIDE = N > 4 * WG && (gpu.software || tilesOf(8) * batch >= BUSY);
+  const columns = WIDE ? 8 : 4;
+  const tiles = tilesOf(columns);
+  const QUADS = N % 4 === 0 && inQuads(b, b.own);
   const { chunks, chunkK } = chunksOf(gemm, gpu.software ? 1 : ceilDiv(BUSY, tiles * batch), 1);
   const product: Dispatch = {
     shader: {
       file: 'matmul.wgsl',
       source,
-      preamble: constants({ WG, BLOCK, TILE: rows }) + putting(2),
+      preamble: [
+        constants({ WG, BLOCK, TALL, WIDE, QUADS }),
+        reading('a', 0, false),
+        reading('b', 1, QUADS),
+        putting(2),
+        outer,
+      ].join(''),
     },
     reads: readsOf(gemm),
     params: [
-      ...[M, N, K, columnGroups, a.own.step, a.k.step, b.k.step, b.own.step],
+      ...[M, N, K, ceilDiv(N, columns * WG), a.own.step, a.k.step, b.k.step, b.own.step],
       ...[a.batch, b.batch, a.offset, b.offset, batch, chunks, chunkK],
       ...[M * N, out.row, out.column.step],
     ],
