@@ -1,14 +1,14 @@
-// out[c, s, m, n] = sum over the k of chunk c of a[s, m, k] * b[s, k, n], without workgroup memory: each thread computes up to
-// 8 rows at up to 8 columns.
+// out[c, s, m, n] = sum over the k of chunk c of a[s, m, k] * b[s, k, n], without workgroup memory: each thread computes ROWS
+// rows at 4 or 8 columns, 64 results at most.
 //
 // Memory: all three are walked by the strides of their rows and columns, so a transposed operand is read in place, and a
 // transposed result written; the planes of out follow each other, s first. The threads of a workgroup share their rows, so a
 // is loaded once for all. A thread takes its columns in fours: neighbours where b holds quads, else every WG-th, for then its
 // own neighbours take what lies beside them. Rows and columns past the edge are clamped when read, and not written. The
 // chunks, of chunkK each, are summed afterwards.
-// Preamble: WG threads; TALL, whether a thread has 8 rows or 4, and WIDE, columns; QUADS, whether b holds vec4s; BLOCK, the
-// products that are summed before they join the rest; `a` and `b` with `gatherA` and `gatherB`, which take 4 elements;
-// `put`, which takes results; parts/outer.wgsl.
+// Preamble: WG threads; ROWS: 4, 8 or 16; WIDE, whether a thread has 8 columns, with at most 8 rows; QUADS, whether b holds
+// vec4s; BLOCK, the products that are summed before they join the rest; `gatherB`, which takes 4 elements of b; `put`, which
+// takes results; parts/outer.wgsl and one of those that read rows of a.
 struct Params {
   M: u32,
   N: u32,
@@ -30,7 +30,6 @@ struct Params {
   outColumn: u32,
 }
 
-const ROWS = select(4u, 8u, TALL);
 const COLUMNS = select(4u, 8u, WIDE);
 
 @group(0) @binding(3) var<uniform> params: Params;
@@ -49,58 +48,59 @@ fn main(
   let spread = thread * select(1u, 4u, QUADS) + STEPS * select(WG, 1u, QUADS);
   let near = (tile % params.columnGroups) * COLUMNS * WG + spread;
   let far = near + 4u * WG;
-  let lastRow = vec4<u32>(params.M - 1u);
   let lastColumn = vec4<u32>(params.N - select(1u, 4u, QUADS)) + STEPS * select(0u, 1u, QUADS);
   for (var task = group.z; task < params.batch * params.chunks; task += groups.z) {
     let s = task % params.batch;
     let start = (task / params.batch) * params.chunkK;
     let end = min(start + params.chunkK, params.K);
-    let upper = params.aOffset + s * params.aBatch + min(m + STEPS, lastRow) * params.aRow;
-    let lower = params.aOffset + s * params.aBatch + min(m + 4u + STEPS, lastRow) * params.aRow;
+    let places = placesOf(params.aOffset + s * params.aBatch, m);
     let plane = params.bOffset + s * params.bBatch + start * params.bRow;
     var left = plane + min(near, lastColumn) * params.bColumn;
     var right = plane + min(far, lastColumn) * params.bColumn;
-    var c00 = mat4x4<f32>();
-    var c01 = mat4x4<f32>();
-    var c10 = mat4x4<f32>();
-    var c11 = mat4x4<f32>();
+    var c0 = mat4x4<f32>();
+    var c1 = mat4x4<f32>();
+    var c2 = mat4x4<f32>();
+    var c3 = mat4x4<f32>();
     for (var first = start; first < end; first += BLOCK) {
-      var t00 = mat4x4<f32>();
-      var t01 = mat4x4<f32>();
-      var t10 = mat4x4<f32>();
-      var t11 = mat4x4<f32>();
+      var t0 = mat4x4<f32>();
+      var t1 = mat4x4<f32>();
+      var t2 = mat4x4<f32>();
+      var t3 = mat4x4<f32>();
       for (var step = first; step < min(first + BLOCK, end); step++) {
-        let k = step * params.aColumn;
+        let rows = rowsAt(places, step * params.aColumn);
         let b0 = gatherB(left);
-        let a0 = gatherA(upper + k);
-        t00 += outer(a0, b0);
-        if (TALL) {
-          t10 += outer(gatherA(lower + k), b0);
+        t0 += outer(rows[0], b0);
+        if (ROWS > 4u) {
+          t1 += outer(rows[1], b0);
+        }
+        if (ROWS > 8u) {
+          t2 += outer(rows[2], b0);
+          t3 += outer(rows[3], b0);
         }
         if (WIDE) {
           let b1 = gatherB(right);
-          t01 += outer(a0, b1);
-          if (TALL) {
-            t11 += outer(gatherA(lower + k), b1);
+          t2 += outer(rows[0], b1);
+          if (ROWS > 4u) {
+            t3 += outer(rows[1], b1);
           }
         }
         left += params.bRow;
         right += params.bRow;
       }
-      c00 += t00;
-      c01 += t01;
-      c10 += t10;
-      c11 += t11;
+      c0 += t0;
+      c1 += t1;
+      c2 += t2;
+      c3 += t3;
     }
     // In one loop, for drivers compile `put`, which may be long, wherever it is called.
-    let sums = array<mat4x4<f32>, 4>(c00, c01, c10, c11);
+    let sums = array<mat4x4<f32>, 4>(c0, c1, c2, c3);
     for (var i = 0u; i < min(ROWS, params.M - m) * COLUMNS; i++) {
       let row = i / COLUMNS;
       let j = i % COLUMNS;
       let column = select(near, far, j >= 4u)[j % 4u];
       if (column < params.N) {
         let at = task * params.outPlane + (m + row) * params.outRow + column * params.outColumn;
-        put(at, sums[row / 4u * 2u + j / 4u][row % 4u][j % 4u]);
+        put(at, sums[row / 4u + j / 4u * 2u][row % 4u][j % 4u]);
       }
     }
   }

@@ -7,6 +7,7 @@ import { contiguousLayout, contiguousStrides, type Shape } from '../src/tensor/s
 
 const gpu = {
   software: false,
+  subgroup: 0,
   limits: { maxComputeInvocationsPerWorkgroup: 256, maxComputeWorkgroupStorageSize: 16384 },
 };
 

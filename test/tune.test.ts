@@ -12,7 +12,7 @@ import { classOfTrial, type Trial, trials } from '../src/tensor/tuning.ts';
 import { VERSION } from '../src/tensor/version.ts';
 
 const limits = { maxComputeInvocationsPerWorkgroup: 256, maxComputeWorkgroupStorageSize: 16384 };
-const gpu: GpuTraits = { software: false, limits };
+const gpu: GpuTraits = { software: false, subgroup: 0, limits };
 const all = [...trials];
 
 describe('tiles', () => {

@@ -1,6 +1,8 @@
 // Matrix products: batched, with either operand read transposed where its strides say so.
 import source from '../../shaders/matmul.wgsl';
 import outer from '../../shaders/parts/outer.wgsl';
+import rows from '../../shaders/parts/rows.wgsl';
+import rowsBySubgroup from '../../shaders/parts/rowsBySubgroup.wgsl';
 import { define, type Op } from '../autograd/op.ts';
 import { apply } from '../autograd/tape.ts';
 import type { CpuArray, Dispatch, GpuTraits, Plan, TypedLayout } from '../tensor/backend.ts';
@@ -172,10 +174,11 @@ const fullness = (M: number, N: number) => Math.min(M, 8) * Math.min(N, 32);
 function planDirect(gemm: Gemm<Matrix>, gpu: GpuTraits): Plan {
   const { M, N, K, batch, a, b, out } = gemm;
   const WG = threads(gpu);
-  const TALL = M > 4;
-  const tilesOf = (columns: number) => ceilDiv(M, TALL ? 8 : 4) * ceilDiv(N, columns * WG);
+  const LANES = gpu.software && [4, 8].includes(gpu.subgroup) ? gpu.subgroup : 0;
+  const ROWS = M <= 4 ? 4 : M <= 8 || LANES < 8 ? 8 : 16;
+  const tilesOf = (columns: number) => ceilDiv(M, ROWS) * ceilDiv(N, columns * WG);
   // Wide threads load less for each product, and are fewer, which GPUs mind where not enough are left.
-  const WIDE = N > 4 * WG && (gpu.software || tilesOf(8) * batch >= BUSY);
+  const WIDE = ROWS <= 8 && N > 4 * WG && (gpu.software || tilesOf(8) * batch >= BUSY);
   const columns = WIDE ? 8 : 4;
   const tiles = tilesOf(columns);
   const QUADS = N % 4 === 0 && inQuads(b, b.own);
@@ -185,11 +188,13 @@ function planDirect(gemm: Gemm<Matrix>, gpu: GpuTraits): Plan {
       file: 'matmul.wgsl',
       source,
       preamble: [
-        constants({ WG, BLOCK, TALL, WIDE, QUADS }),
+        LANES > 0 ? 'enable subgroups;\n' : '',
+        constants({ WG, BLOCK, ROWS, WIDE, QUADS, LANES }),
         reading('a', 0, false),
         reading('b', 1, QUADS),
         putting(2),
         outer,
+        LANES > 0 ? rowsBySubgroup : rows,
       ].join(''),
     },
     reads: readsOf(gemm),

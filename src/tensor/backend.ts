@@ -92,6 +92,8 @@ export interface Plan {
 export interface GpuTraits {
   /** True on adapters that compute on the CPU, which like other tiles than GPUs do. */
   software: boolean;
+  /** Lanes of a subgroup; 0 where the adapter has no subgroups, or has them in several sizes. */
+  subgroup: number;
   limits: { maxComputeInvocationsPerWorkgroup: number; maxComputeWorkgroupStorageSize: number };
   /** The configuration that tuning chose for a class of calls, by name; see backends/webgpu/tune.ts. */
   choice?: (name: string) => string | undefined;

@@ -35,9 +35,12 @@ export class WebGpuBackend implements Backend {
   /** What programs hold beside buffers of the pool. */
   private uniformBytes = 0;
 
-  constructor(device: GPUDevice, { software, polls }: Omit<OpenedAdapter, 'adapter'>) {
+  constructor(
+    device: GPUDevice,
+    { software, subgroup, polls }: Omit<OpenedAdapter, 'adapter'> & Pick<GpuTraits, 'subgroup'>,
+  ) {
     this.device = device;
-    this.traits = { software, limits: device.limits };
+    this.traits = { software, subgroup, limits: device.limits };
     this.queue = new Queue(device, polls);
     this.pool = new BufferPool(device, this.queue.watch.bind(this.queue));
     this.pipelines = new Pipelines(device);

@@ -20,7 +20,9 @@ export async function webgpuDevice(choice?: AdapterChoice): Promise<Device> {
   const requiredFeatures = FEATURES.filter((name) => adapter.features.has(name));
   const requiredLimits = Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]]));
   const device = await adapter.requestDevice({ label: 'downhill', requiredFeatures, requiredLimits });
-  const { vendor, architecture, device: name, description } = adapter.info;
+  const { vendor, architecture, device: name, description, subgroupMinSize, subgroupMaxSize } = adapter.info;
+  // Browsers that had subgroups early do not tell the sizes.
+  const subgroup = device.features.has('subgroups') && subgroupMinSize === subgroupMaxSize ? (subgroupMaxSize ?? 0) : 0;
   const limits = Object.fromEntries(LIMITS.map((name) => [name, device.limits[name]]));
   const info = {
     kind: 'webgpu' as const,
@@ -34,5 +36,5 @@ export async function webgpuDevice(choice?: AdapterChoice): Promise<Device> {
     limits,
   };
   const lost = device.lost.then(({ message }) => message);
-  return new Device(info, new WebGpuBackend(device, { software, polls }), lost);
+  return new Device(info, new WebGpuBackend(device, { software, subgroup, polls }), lost);
 }
