@@ -3,6 +3,7 @@ import { hostTensors } from '../io/checkpoint.ts';
 import { encodeSafetensors } from '../io/safetensors.ts';
 import { AnomalyError } from '../train/anomaly.ts';
 import type { Callback } from '../train/callback.ts';
+import { EarlyStopping } from '../train/early-stopping.ts';
 import { evaluate } from '../train/evaluate.ts';
 import { fit } from '../train/fit.ts';
 import { tensorBoard } from '../train/monitor-tensorboard.node.ts';
@@ -23,6 +24,9 @@ export interface TrainFlags extends TaskFlags {
   epochs: number;
   batch: number;
   schedule: ScheduleName;
+  /** Epochs without progress after which training ends. */
+  patience?: number;
+  precision?: 'float32' | 'float16';
   checkpointEvery?: number;
   out?: string;
   tensorboard?: boolean;
@@ -31,8 +35,11 @@ export interface TrainFlags extends TaskFlags {
 }
 
 /** Trains as the flags say, from the start or from a checkpoint. A run that Ctrl-C ended leaves with exit code 130. */
-export const train = (what: string, flags: TrainFlags, resumed?: Resumed<TrainFlags>): Promise<void> =>
-  withTask(what, flags, async (task) => {
+export async function train(what: string, flags: TrainFlags, resumed?: Resumed<TrainFlags>): Promise<void> {
+  if (flags.anomaly && flags.precision === 'float16') {
+    throw new UserError('--anomaly takes infinite gradients for an error, which are none with --precision float16');
+  }
+  await withTask(what, flags, async (task) => {
     const { device } = task;
     const shown = progress(flags.json ? process.stderr : process.stdout);
     shown.say(`device: ${device}${device.info.software ? '' : ' (hardware)'}`);
@@ -50,6 +57,7 @@ export const train = (what: string, flags: TrainFlags, resumed?: Resumed<TrainFl
       folder.close();
     }
   });
+}
 
 interface Run {
   what: string;
@@ -73,6 +81,8 @@ interface Result {
   steps: number;
   epochs: object[];
   test: { loss: number; accuracy: number | null; images: number } | null;
+  /** Why training was stopped early, with --patience. */
+  stopped: string | null;
   complete: boolean;
 }
 
@@ -97,7 +107,8 @@ async function run(given: Run): Promise<Result> {
   const chosen = {
     ...{ ...task.settings, epochs, batch, optimizer: task.optimizerName, lr: optimizer.lr },
     ...{ 'weight-decay': optimizer.paramGroups[0].weightDecay, schedule: flags.schedule },
-    ...{ ...(flags.augment && { augment: flags.augment }), seed },
+    ...{ ...(flags.augment && { augment: flags.augment }), ...(flags.patience && { patience: flags.patience }) },
+    ...{ ...(flags.precision && { precision: flags.precision }), seed },
   };
   const settings = Object.fromEntries(Object.entries(chosen).map(([key, value]) => [key, String(value)]));
   const { out: _, json: __, ...asked } = flags;
@@ -106,13 +117,13 @@ async function run(given: Run): Promise<Result> {
     ...{ stepsPerEpoch: Math.ceil(data.length / batch), asked: { what, flags: asked } },
   });
 
-  const seconds = await fitModel(given, optimizer);
+  const { seconds, stopped } = await fitModel(given, optimizer);
   // Of the whole run, with what was done before it was resumed; a run without any step makes no report.
   const soFar = await readRun(folder.path).catch(() => null);
   const steps = { done: soFar?.steps.at(-1)?.step ?? 0, all: Math.ceil(data.length / batch) * epochs };
   const result: Result = {
     ...{ folder: folder.path, device: String(device), model: name, parameters, settings },
-    ...{ step: steps.done, steps: steps.all, epochs: soFar?.epochs ?? [], test: null, complete: false },
+    ...{ step: steps.done, steps: steps.all, epochs: soFar?.epochs ?? [], test: null, stopped, complete: false },
   };
   if (steps.done === 0) {
     process.exitCode = INTERRUPTED;
@@ -123,7 +134,8 @@ async function run(given: Run): Promise<Result> {
   const metadata = { ...settings, steps: String(steps.done), ...(task.input && { input: JSON.stringify(task.input) }) };
   await folder.write('model.safetensors', encodeSafetensors(await hostTensors(model.stateDict()), metadata));
 
-  const trained = result.epochs.length >= epochs;
+  if (stopped) shown.say(`stopped early: ${stopped}; back to the weights of the best epoch`);
+  const trained = stopped !== null || result.epochs.length >= epochs;
   const test = trained && testing ? await testOf(given) : null;
   const complete = trained && (test !== null || !testing);
   if (test) folder.log({ kind: 'test', ...test });
@@ -146,7 +158,10 @@ async function run(given: Run): Promise<Result> {
   return { ...result, test, complete };
 }
 
-/** Trains, with every step and epoch shown and logged. Throws a UserError where the loss is no number any more. */
+/**
+ * Trains, with every step and epoch shown and logged, and tells how long that took and why it was stopped early, if it was.
+ * Throws a UserError where the loss is no number any more.
+ */
 async function fitModel(
   { flags, resumed, task, folder, shown, signal }: Run,
   optimizer: ReturnType<Task['optimizer']>,
@@ -159,6 +174,10 @@ async function fitModel(
       board?.write(record);
     },
   });
+  // Only images by class surely have an accuracy.
+  const monitor = task.input && !loss ? 'accuracy' : 'loss';
+  const early = flags.patience ? [new EarlyStopping({ monitor, patience: flags.patience, restoreBest: true })] : [];
+  let stopped: string | null = null;
   const telling: Callback = {
     onStep(report) {
       folder.log({ kind: 'step', ...report });
@@ -175,6 +194,9 @@ async function fitModel(
       folder.log({ kind: 'epoch', ...report });
       shown.say(epochLine(report, flags.epochs));
     },
+    onEnd(training) {
+      stopped = training.stopped;
+    },
   };
   const began = performance.now();
   try {
@@ -184,13 +206,13 @@ async function fitModel(
       ...{ loss, optimizer, augment, schedule: SCHEDULES[flags.schedule], signal },
       epochs: flags.epochs,
       batchSize: flags.batch,
-      callbacks: [watch, ...(board ? [board] : []), telling],
+      callbacks: [watch, ...(board ? [board] : []), ...early, telling],
       checkpoint: {
         folder: folder.path,
         every: flags.checkpointEvery,
-        // Only images by class surely have an accuracy.
-        best: task.input && !loss ? 'accuracy' : 'loss',
+        best: monitor,
       },
+      precision: flags.precision,
       resume: resumed?.checkpoint,
       anomaly: flags.anomaly,
     });
@@ -202,7 +224,7 @@ async function fitModel(
   } finally {
     shown.stop();
   }
-  return (performance.now() - began) / 1000;
+  return { seconds: (performance.now() - began) / 1000, stopped };
 }
 
 /** Loss and accuracy on the test images, or null where Ctrl-C came first. */

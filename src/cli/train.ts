@@ -1,5 +1,5 @@
 // `downhill train`: its flags, and the words of its help.
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { UserError } from './errors.ts';
 import { deviceOptions, taskOptions, trainingOptions, WHAT, wholeFrom } from './options.ts';
 import { readResumed } from './resume.ts';
@@ -25,7 +25,7 @@ A module exports a model, and what else it wants:
 Examples:
   $ downhill train mnist                                     one epoch, on the best adapter there is
   $ downhill train mnist --model cnn --epochs 5              deeper, slower and more accurate
-  $ downhill train fashion-mnist --epochs 5 --tensorboard
+  $ downhill train fashion-mnist --epochs 20 --patience 3 --tensorboard
   $ downhill train cifar10 --data cifar-10-batches-bin --width 32 --epochs 20 --augment flip,shift=4 \\
       --schedule one-cycle --optimizer adamw --weight-decay 0.05
   $ downhill train ./photos --size 64 --epochs 10
@@ -34,7 +34,17 @@ Examples:
   $ downhill train mnist --limit 500 --device cpu --json     in float64, slow, without WebGPU`;
 
 /** Flags that a run may be gone on with; all others are those of the run. */
-const WITH_RESUME = ['resume', 'epochs', 'adapter', 'device', 'tensorboard', 'anomaly', 'json', 'checkpointEvery'];
+const WITH_RESUME = [
+  'resume',
+  'epochs',
+  'adapter',
+  'device',
+  'tensorboard',
+  'anomaly',
+  'json',
+  'checkpointEvery',
+  'patience',
+];
 
 export function addTrain(program: Command): void {
   const command = program
@@ -45,6 +55,13 @@ export function addTrain(program: Command): void {
   trainingOptions(taskOptions(command))
     .option('--out <dir>', 'folder of the run (default: runs/<name>-<date>-<time>)')
     .option('--resume <run>', 'go on with the run in this folder')
+    .option('--patience <n>', 'stop after so many epochs without progress, with the weights of the best', wholeFrom(1))
+    .addOption(
+      new Option('--precision <dtype>', 'of products; float16 where the adapter has it').choices([
+        'float32',
+        'float16',
+      ]),
+    )
     .option('--checkpoint-every <n>', 'steps between checkpoints (default: one after each epoch)', wholeFrom(1))
     .option('--tensorboard', 'write event files for TensorBoard into the run folder too')
     .option('--anomaly', 'stop at the first NaN or infinity, and name the op and the line that made it; slow')

@@ -16,6 +16,7 @@ import { perInput } from './flops.ts';
 import { ceilDiv, constants, failing, grid, threads } from './launch.ts';
 import { reshape } from './movement.ts';
 import { planScatter } from './scatter-plan.ts';
+import { narrow } from './slice.ts';
 import { walk } from './sort-plan.ts';
 
 interface IndexAttrs {
@@ -145,22 +146,23 @@ export const gather = (x: Tensor, dim: number, index: Tensor): Tensor =>
   apply(gatherOp, [x, index], { op: 'gather', dim: normalizeDim('gather', dim, x.rank) })[0];
 
 /**
- * x with source[.., i, ..] added at [.., index[.., i, ..], ..] along `dim`, for all of `source`, which has the shape of
- * `index` (int32); that has the rank of x and is no larger than x in the other dims. float32 or int32. Sums are made in
- * blocks, in an order that only the indices determine. An index out of range is an IndexError, on WebGPU at the next
- * read. Throws a ShapeError for a dim that x lacks, and for indices or a source of another dtype, rank or size.
+ * x with source[.., i, ..] added at [.., index[.., i, ..], ..] along `dim`, for all of `index` (int32), which has the rank of
+ * x and is no larger than x in the other dims, nor than `source` in any. float32 or int32. Sums are made in blocks, in an
+ * order that only the indices determine. An index out of range is an IndexError, on WebGPU at the next read. Throws a
+ * ShapeError for a dim that x lacks, and for indices or a source of another dtype, rank or size.
  */
 export function scatterAdd(x: Tensor, dim: number, index: Tensor, source: Tensor): Tensor {
   const attrs = { op: 'scatterAdd', dim: normalizeDim('scatterAdd', dim, x.rank), shape: x.shape };
-  if (format(source.shape) !== format(index.shape)) {
+  if (source.rank !== index.rank || index.shape.some((size, d) => size > source.shape[d])) {
     throw new ShapeError(
-      `scatterAdd: expected a source like the indices, ${format(index.shape)}, got ${format(source.shape)}`,
+      `scatterAdd: expected a source at least as large as the indices, ${format(index.shape)}, got ${format(source.shape)}`,
     );
   }
   if (source.dtype !== x.dtype) {
     throw new ShapeError(`scatterAdd: expected a source of dtype ${x.dtype} as x has, got ${source.dtype}`);
   }
-  return add(x, apply(scatterOp, [source, index], attrs)[0]);
+  const used = index.shape.reduce((part, size, d) => narrow(part, d, 0, size), source);
+  return add(x, apply(scatterOp, [used, index], attrs)[0]);
 }
 
 /**

@@ -92,20 +92,22 @@ function walkable(a: Tensor, b: Tensor): Tensor[] {
 }
 
 /**
- * x @ weight^T + bias, as in PyTorch: x [..., in], weight [out, in], bias [out] give [..., out]. Throws a ShapeError
- * for shapes that do not fit, and for other dtypes than float32.
+ * x @ weight^T + bias, as in PyTorch: x [..., in], weight [out, in], bias [out] give [..., out]; weight [in] and bias [] give
+ * [...]. Throws a ShapeError for shapes that do not fit, and for other dtypes than float32 and float16.
  */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor | null): Tensor {
-  if (weight.rank !== 2 || x.shape.at(-1) !== weight.shape[1]) {
+  if (![1, 2].includes(weight.rank) || x.rank === 0 || x.shape.at(-1) !== weight.shape.at(-1)) {
     throw new ShapeError(
-      `linear: expected input [..., in] and weight [out, in], got ${format(x.shape)} and ${format(weight.shape)}`,
+      `linear: expected input [..., in] and weight [out, in] or [in], got ${format(x.shape)} and ${format(weight.shape)}`,
     );
   }
-  if (bias && !(bias.rank === 1 && bias.size === weight.shape[0])) {
-    throw new ShapeError(`linear: expected bias [${weight.shape[0]}], got ${format(bias.shape)}`);
+  const features = weight.shape.slice(0, -1);
+  if (bias && format(bias.shape) !== format(features)) {
+    throw new ShapeError(`linear: expected bias ${format(features)}, got ${format(bias.shape)}`);
   }
   floatOf('linear', bias ? [x, weight, bias] : [x, weight]);
-  const out = matmul(x, transpose(factor(weight)));
+  const factors = factor(weight);
+  const out = matmul(x, weight.rank === 1 ? factors : transpose(factors));
   return bias ? biased(out, bias) : out;
 }
 

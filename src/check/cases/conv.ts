@@ -113,7 +113,7 @@ const planned: Case[] = [
       inputs: [normal([2, 15, 7, 11]), normal([131, 15, 3, 3])],
     },
     run: (x, weight) => conv2d(x, weight, null, { padding: 1 }),
-    gradients: 'none',
+    gradients: 'compare',
     also: CONFIGURATIONS.map((configuration) => ({ configuration })),
   },
 ];

@@ -57,6 +57,12 @@ const windowOn = (x: Tensor, shape: Shape, strides: number[], offset: number) =>
 
 const strided: Case[] = [
   {
+    op: 'scatterAdd',
+    title: 'a source larger than the indices',
+    inputs: [normal([4, 5]), whole(0, 4, [3, 2]), normal([4, 7])],
+    run: (x, index, source) => scatterAdd(x, 0, index, source),
+  },
+  {
     op: 'gather',
     title: 'transposed operands',
     inputs: [normal([5, 3]), whole(0, 5, [4, 3])],

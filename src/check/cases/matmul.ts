@@ -97,6 +97,7 @@ const special: Case = {
 
 const layers: Case[] = [
   { op: 'matmul', title: 'linear', inputs: [normal([5, 7]), normal([3, 7]), normal([3])], run: linear },
+  { op: 'matmul', title: 'linear of one output', inputs: [normal([2, 5, 7]), normal([7]), normal([])], run: linear },
   {
     op: 'matmul',
     title: 'linear without bias, rank 3',
@@ -140,7 +141,7 @@ const everyTile = [
 ].map(
   (item): Case => ({
     ...item,
-    gradients: 'none',
+    gradients: 'compare',
     also: CONFIGURATIONS.map((configuration) => ({ configuration })),
   }),
 );
@@ -194,7 +195,7 @@ const refused: Case[] = [
     'linear with other features',
     [normal([2, 3]), normal([5, 4])],
     (x, w) => linear(x, w),
-    /linear: expected input \[..., in\] and weight \[out, in\], got \[2,3\] and \[5,4\]/,
+    /linear: expected input \[..., in\] and weight \[out, in\] or \[in\], got \[2,3\] and \[5,4\]/,
   ),
   refusal(
     'matmul',

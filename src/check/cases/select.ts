@@ -242,11 +242,11 @@ const refused: Case[] = [
     /takeAlongDim: shapes do not broadcast/,
   ),
   refuseSum(
-    'a source of another shape',
+    'a source smaller than the indices',
     matrix,
     whole(0, 2, [2, 3]),
     normal([2, 2]),
-    /like the indices, \[2,3\], got \[2,2\]/,
+    /at least as large as the indices, \[2,3\], got \[2,2\]/,
   ),
   refuseSum('a source of another dtype', normal([3]), some, some, /a source of dtype float32 as x has, got int32/),
   refuseSum('bool', coins([3]), some, coins([2]), /scatterAdd: expected dtype float32 or int32, got bool/),
