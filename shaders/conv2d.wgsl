@@ -1,15 +1,15 @@
 // out[n, o, h, w] = sum over i, kh, kw of x[n, i, h', w'] * weight[o, i, kh, kw]: convolution as an implicit matrix product
 // of weights with image columns. o and i run over the channels of one group, O and I of each; a group has its own
-// channels of x, of weight and of out. Each thread computes TILE channels of one group at 4 positions.
+// channels of x, of weight and of out. Each thread computes ROWS channels of one group at 4 positions.
 //
 // Forward: (h', w') = (h, w) * stride - padding + (kh, kw) * dilation. With TRANSPOSED, the gradient of the image, out is
 // the image, x the gradient, o and i swap roles, and (h', w') = ((h, w) + padding - (kh, kw) * dilation) / stride where
 // that is whole. What falls outside x counts as 0.
 //
 // Memory: x [N, groups * I, H, W] and out [N, groups * O, outH, outW] are contiguous; weight holds O * I * taps elements
-// per group, walked by the strides weightO and weightI. The threads of a workgroup share their channels, so weights are
-// loaded once for all; neighbours take neighbouring positions. Workgroups run over positions, then over channel tiles.
-// Preamble: WG threads; TILE 8 or 1; TRANSPOSED; UNIT where stride is 1; BLOCKED where sums are long: then those of blockI
+// per group, walked by the strides weightO and weightI, and is bound as `a`. The threads of a workgroup share their channels,
+// so weights are loaded once for all; neighbours take neighbouring positions. Workgroups run over positions, then over channel tiles.
+// Preamble: WG threads; ROWS 1, 4, 8 or 16, with parts/outer.wgsl and one of those that read rows of `a`; TRANSPOSED; UNIT where stride is 1; BLOCKED where sums are long: then those of blockI
 // channels are summed before they join the rest, as short sums have small errors; `put`, which takes the results.
 struct Params {
   positions: u32, // N * outH * outW
@@ -35,7 +35,6 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read> weight: array<f32>;
 @group(0) @binding(3) var<uniform> params: Params;
 
 // Position of tap k in x, or a value past its end where there is none. Negative positions wrap around.
@@ -57,15 +56,15 @@ fn main(
   @builtin(local_invocation_index) thread: u32,
 ) {
   let task = workgroup.y * workgroups.x + workgroup.x;
-  let tiles = (params.O + TILE - 1u) / TILE;
+  let tiles = (params.O + ROWS - 1u) / ROWS;
   let tile = task / params.positionGroups;
-  let o = (tile % tiles) * TILE;
+  let o = (tile % tiles) * ROWS;
   let group = tile / tiles;
   if (group >= params.groups) {
     return;
   }
   let first = (task % params.positionGroups) * WG * 4u;
-  let positions = first + thread + vec4<u32>(0u, WG, 2u * WG, 3u * WG);
+  let positions = first + thread + STEPS * WG;
   let at = min(positions, vec4<u32>(params.positions - 1u));
   let row = at / params.outW;
   let image = row / params.outH;
@@ -81,34 +80,16 @@ fn main(
   let H = vec4<u32>(params.H);
   let W = vec4<u32>(params.W);
   let taps = params.kernelH * params.kernelW;
-  let own = group * params.O * params.I * taps;
-  let last = params.O - 1u;
-  let s = params.weightO;
-  let a0 = own + min(o, last) * s;
-  let a1 = own + min(o + 1u, last) * s;
-  let a2 = own + min(o + 2u, last) * s;
-  let a3 = own + min(o + 3u, last) * s;
-  let a4 = own + min(o + 4u, last) * s;
-  let a5 = own + min(o + 5u, last) * s;
-  let a6 = own + min(o + 6u, last) * s;
-  let a7 = own + min(o + 7u, last) * s;
-  var c0 = vec4<f32>();
-  var c1 = vec4<f32>();
-  var c2 = vec4<f32>();
-  var c3 = vec4<f32>();
-  var c4 = vec4<f32>();
-  var c5 = vec4<f32>();
-  var c6 = vec4<f32>();
-  var c7 = vec4<f32>();
+  let places = placesOf(group * params.O * params.I * taps, o, params.O - 1u, params.weightO);
   let channels = (image * params.groups + group) * params.I;
-  var t0 = vec4<f32>();
-  var t1 = vec4<f32>();
-  var t2 = vec4<f32>();
-  var t3 = vec4<f32>();
-  var t4 = vec4<f32>();
-  var t5 = vec4<f32>();
-  var t6 = vec4<f32>();
-  var t7 = vec4<f32>();
+  var c0 = mat4x4<f32>();
+  var c1 = mat4x4<f32>();
+  var c2 = mat4x4<f32>();
+  var c3 = mat4x4<f32>();
+  var t0 = mat4x4<f32>();
+  var t1 = mat4x4<f32>();
+  var t2 = mat4x4<f32>();
+  var t3 = mat4x4<f32>();
   for (var i = 0u; i < params.I; i++) {
     let plane = (channels + i) * params.H;
     for (var kh = 0u; kh < params.kernelH; kh++) {
@@ -120,45 +101,40 @@ fn main(
         let inside = (h < H) & (w < W);
         let source = select(vec4<u32>(), line + w, inside);
         let v = select(vec4<f32>(), vec4<f32>(x[source.x], x[source.y], x[source.z], x[source.w]), inside);
-        let k = k0 + kw;
-        c0 += weight[a0 + k] * v;
-        if (TILE == 8u) {
-          c1 += weight[a1 + k] * v;
-          c2 += weight[a2 + k] * v;
-          c3 += weight[a3 + k] * v;
-          c4 += weight[a4 + k] * v;
-          c5 += weight[a5 + k] * v;
-          c6 += weight[a6 + k] * v;
-          c7 += weight[a7 + k] * v;
+        let rows = rowsAt(places, k0 + kw);
+        if (ROWS == 1u) {
+          c0[0] += rows[0].x * v;
+        } else {
+          c0 += outer(rows[0], v);
+        }
+        if (ROWS > 4u) {
+          c1 += outer(rows[1], v);
+        }
+        if (ROWS > 8u) {
+          c2 += outer(rows[2], v);
+          c3 += outer(rows[3], v);
         }
       }
     }
     if (BLOCKED && i % params.blockI == params.blockI - 1u) {
       t0 += c0;
-      c0 = vec4<f32>();
+      c0 = mat4x4<f32>();
       t1 += c1;
-      c1 = vec4<f32>();
+      c1 = mat4x4<f32>();
       t2 += c2;
-      c2 = vec4<f32>();
+      c2 = mat4x4<f32>();
       t3 += c3;
-      c3 = vec4<f32>();
-      t4 += c4;
-      c4 = vec4<f32>();
-      t5 += c5;
-      c5 = vec4<f32>();
-      t6 += c6;
-      c6 = vec4<f32>();
-      t7 += c7;
-      c7 = vec4<f32>();
+      c3 = mat4x4<f32>();
     }
   }
   let size = params.outH * params.outW;
-  let places = (image * params.groups + group) * params.O * size + at % size;
+  let outs = (image * params.groups + group) * params.O * size + at % size;
   // In one loop, for drivers compile `put`, which may be long, wherever it is called.
-  let sums = array<vec4<f32>, 8>(t0 + c0, t1 + c1, t2 + c2, t3 + c3, t4 + c4, t5 + c5, t6 + c6, t7 + c7);
-  for (var n = 0u; n < min(TILE, params.O - o) * 4u; n++) {
+  let sums = array<mat4x4<f32>, 4>(t0 + c0, t1 + c1, t2 + c2, t3 + c3);
+  for (var n = 0u; n < min(ROWS, params.O - o) * 4u; n++) {
+    let row = n / 4u;
     if (positions[n % 4u] < params.positions) {
-      put(places[n % 4u] + (o + n / 4u) * size, sums[n / 4u][n % 4u]);
+      put(outs[n % 4u] + (o + row) * size, sums[row / 4u][row % 4u][n % 4u]);
     }
   }
 }

@@ -7,10 +7,11 @@
 // the chunks are summed afterwards. A chunk is chunkRows rows of g; long rows are cut into segments of segmentW positions,
 // and count as so many rows.
 //
-// With TILE 8 each thread computes 8 channels of one group at 4 columns; the threads of a workgroup share channels and
-// positions, so g is loaded once for all. With TILE 1, for groups of few channels, it computes any 4 elements of out.
+// Each thread computes ROWS channels of one group at 4 columns; the threads of a workgroup share channels and
+// positions, so g, bound as `a`, is loaded once for all. With ROWS 1, for groups of few channels, it computes any 4 elements of out.
 // Workgroups run over items (columns, or the elements of a chunk), then chunks, then tiles of channels.
-// Preamble: WG threads, TILE, `put`, which takes results.
+// Preamble: WG threads; ROWS 1, 4, 8 or 16, with parts/outer.wgsl and one of those that read rows of `a`; `put`, which takes
+// results.
 struct Params {
   columns: u32, // I * kernelH * kernelW
   O: u32,
@@ -38,7 +39,6 @@ struct Params {
   tiles: u32,
 }
 
-@group(0) @binding(0) var<storage, read> g: array<f32>;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(3) var<uniform> params: Params;
 
@@ -54,15 +54,14 @@ fn main(
   if (tile >= params.tiles) {
     return;
   }
-  let t = (task % params.itemGroups) * WG * 4u + thread + vec4<u32>(0u, WG, 2u * WG, 3u * WG);
+  let t = (task % params.itemGroups) * WG * 4u + thread + STEPS * WG;
   let item = min(t, vec4<u32>(params.items - 1u));
   let plane = params.outH * params.outW;
-  // Channels of g: those of the tile, from o to last at most, or with TILE 1 the own ones of the items.
-  let tiles = (params.O + 7u) / 8u;
-  let o = (tile / tiles) * params.O + (tile % tiles) * 8u;
+  // Channels of g: those of the tile, from o to last at most, or with ROWS 1 the own ones of the items.
+  let tiles = (params.O + ROWS - 1u) / ROWS;
+  let o = (tile / tiles) * params.O + (tile % tiles) * ROWS;
   let last = (tile / tiles + 1u) * params.O - 1u;
-  let own = select(vec4<u32>(o), item / params.columns, TILE == 1u);
-  let a = own * plane;
+  let own = select(vec4<u32>(o), item / params.columns, ROWS == 1u);
   // Position of the column's tap for the output at (0, 0); positions above or left of the image wrap around.
   let at = item % params.columns;
   let tapRow = at / params.kernelW;
@@ -71,22 +70,11 @@ fn main(
   let w0 = (at % params.kernelW) * params.dilationW - params.paddingW;
   let H = vec4<u32>(params.H);
   let W = vec4<u32>(params.W);
-  let a0 = min(o, last) * plane;
-  let a1 = min(o + 1u, last) * plane;
-  let a2 = min(o + 2u, last) * plane;
-  let a3 = min(o + 3u, last) * plane;
-  let a4 = min(o + 4u, last) * plane;
-  let a5 = min(o + 5u, last) * plane;
-  let a6 = min(o + 6u, last) * plane;
-  let a7 = min(o + 7u, last) * plane;
-  var c0 = vec4<f32>();
-  var c1 = vec4<f32>();
-  var c2 = vec4<f32>();
-  var c3 = vec4<f32>();
-  var c4 = vec4<f32>();
-  var c5 = vec4<f32>();
-  var c6 = vec4<f32>();
-  var c7 = vec4<f32>();
+  let places = placesOf(0u, o, last, plane);
+  var c0 = mat4x4<f32>();
+  var c1 = mat4x4<f32>();
+  var c2 = mat4x4<f32>();
+  var c3 = mat4x4<f32>();
   let end = min((chunk + 1u) * params.chunkRows, params.rows);
   for (var row = chunk * params.chunkRows; row < end; row++) {
     let outLine = row / params.segments;
@@ -103,26 +91,28 @@ fn main(
       let source = select(vec4<u32>(), line + w, inside);
       let v = select(vec4<f32>(), vec4<f32>(x[source.x], x[source.y], x[source.z], x[source.w]), inside);
       let k = g0 + column;
-      if (TILE == 1u) {
-        c0 += vec4<f32>(g[a.x + k], g[a.y + k], g[a.z + k], g[a.w + k]) * v;
+      if (ROWS == 1u) {
+        c0[0] += gatherA(own * plane + k) * v;
       } else {
-        c0 += g[a0 + k] * v;
-        c1 += g[a1 + k] * v;
-        c2 += g[a2 + k] * v;
-        c3 += g[a3 + k] * v;
-        c4 += g[a4 + k] * v;
-        c5 += g[a5 + k] * v;
-        c6 += g[a6 + k] * v;
-        c7 += g[a7 + k] * v;
+        let rows = rowsAt(places, k);
+        c0 += outer(rows[0], v);
+        if (ROWS > 4u) {
+          c1 += outer(rows[1], v);
+        }
+        if (ROWS > 8u) {
+          c2 += outer(rows[2], v);
+          c3 += outer(rows[3], v);
+        }
       }
     }
   }
   // In one loop, for drivers compile `put`, which may be long, wherever it is called.
-  let sums = array<vec4<f32>, 8>(c0, c1, c2, c3, c4, c5, c6, c7);
+  let sums = array<mat4x4<f32>, 4>(c0, c1, c2, c3);
   let base = (chunk * params.groups * params.O + o) * params.columns;
-  for (var n = 0u; n < min(TILE, last + 1u - o) * 4u; n++) {
+  for (var n = 0u; n < min(ROWS, last + 1u - o) * 4u; n++) {
+    let row = n / 4u;
     if (t[n % 4u] < params.items) {
-      put(base + (n / 4u) * params.columns + t[n % 4u], sums[n / 4u][n % 4u]);
+      put(base + row * params.columns + t[n % 4u], sums[row / 4u][row % 4u][n % 4u]);
     }
   }
 }

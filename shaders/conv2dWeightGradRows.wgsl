@@ -1,11 +1,12 @@
 // out[c, o, t] = sum over the positions (n, h, w) of chunk c of g[n, o, h, w] * x[n, i, h', w'], t = (i, kh, kw), as in
-// conv2dWeightGrad.wgsl, for stride 1 and dilation 1 along a row: each thread computes TILE channels of g at up to 8
+// conv2dWeightGrad.wgsl, for stride 1 and dilation 1 along a row: each thread computes ROWS channels of g, at most 8, at up to 8
 // neighbouring taps of one kernel row (i, kh), and keeps a window of x that slides by one with each position, so that a
 // position costs one load of x.
 //
 // Memory and parameters as in conv2dWeightGrad.wgsl, but for the items: the kernel rows, I * kernelH of them, or with
-// TILE 1 those of every channel of g; and `tiles` counts the groups of 8 taps along a kernel row, too.
-// Preamble: WG threads; TILE; `put`, which takes results; WIDE where kernelW is above 4, else only the first four taps of the window are computed.
+// ROWS 1 those of every channel of g; and `tiles` counts the groups of 8 taps along a kernel row, too.
+// Preamble: WG threads; ROWS, with what conv2dWeightGrad.wgsl has for it; `put`, which takes results; WIDE where kernelW is above
+// 4, else only the first four taps of the window are computed.
 struct Params {
   columns: u32, // I * kernelH * kernelW
   O: u32,
@@ -33,7 +34,6 @@ struct Params {
   tiles: u32,
 }
 
-@group(0) @binding(0) var<storage, read> g: array<f32>;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(3) var<uniform> params: Params;
 
@@ -62,9 +62,9 @@ fn main(
   let tapGroups = (params.kernelW + 7u) / 8u;
   let kw = (tile % tapGroups) * 8u;
   // The first channel of g, and the last one of its group.
-  let tiles = (params.O + 7u) / 8u;
+  let tiles = (params.O + ROWS - 1u) / ROWS;
   let channels = tile / tapGroups;
-  let o = select((channels / tiles) * params.O + (channels % tiles) * 8u, valid / kernelRows, TILE == 1u);
+  let o = select((channels / tiles) * params.O + (channels % tiles) * ROWS, valid / kernelRows, ROWS == 1u);
   let group = o / params.O;
   let last = group * params.O + params.O - 1u;
   let at = valid % kernelRows;
@@ -72,30 +72,11 @@ fn main(
   let h0 = (at % params.kernelH) * params.dilationH - params.paddingH;
   let first = kw - params.paddingW;
   let plane = params.outH * params.outW;
-  let a0 = o * plane;
-  let a1 = min(o + 1u, last) * plane;
-  let a2 = min(o + 2u, last) * plane;
-  let a3 = min(o + 3u, last) * plane;
-  let a4 = min(o + 4u, last) * plane;
-  let a5 = min(o + 5u, last) * plane;
-  let a6 = min(o + 6u, last) * plane;
-  let a7 = min(o + 7u, last) * plane;
-  var c0 = vec4<f32>();
-  var d0 = vec4<f32>();
-  var c1 = vec4<f32>();
-  var d1 = vec4<f32>();
-  var c2 = vec4<f32>();
-  var d2 = vec4<f32>();
-  var c3 = vec4<f32>();
-  var d3 = vec4<f32>();
-  var c4 = vec4<f32>();
-  var d4 = vec4<f32>();
-  var c5 = vec4<f32>();
-  var d5 = vec4<f32>();
-  var c6 = vec4<f32>();
-  var d6 = vec4<f32>();
-  var c7 = vec4<f32>();
-  var d7 = vec4<f32>();
+  let places = placesOf(0u, o, last, plane);
+  var c0 = mat4x4<f32>();
+  var c1 = mat4x4<f32>();
+  var d0 = mat4x4<f32>();
+  var d1 = mat4x4<f32>();
   let end = min((chunk + 1u) * params.chunkRows, params.rows);
   for (var row = chunk * params.chunkRows; row < end; row++) {
     let outLine = row / params.segments;
@@ -123,32 +104,24 @@ fn main(
       } else {
         low = vec4<f32>(low.yzw, load(line, first + 3u + column, width));
       }
-      let k = start + column;
-      let g0 = g[a0 + k];
-      c0 += g0 * low;
-      if (WIDE) { d0 += g0 * high; }
-      if (TILE == 8u) {
-        let g1 = g[a1 + k];
-        c1 += g1 * low;
-        if (WIDE) { d1 += g1 * high; }
-        let g2 = g[a2 + k];
-        c2 += g2 * low;
-        if (WIDE) { d2 += g2 * high; }
-        let g3 = g[a3 + k];
-        c3 += g3 * low;
-        if (WIDE) { d3 += g3 * high; }
-        let g4 = g[a4 + k];
-        c4 += g4 * low;
-        if (WIDE) { d4 += g4 * high; }
-        let g5 = g[a5 + k];
-        c5 += g5 * low;
-        if (WIDE) { d5 += g5 * high; }
-        let g6 = g[a6 + k];
-        c6 += g6 * low;
-        if (WIDE) { d6 += g6 * high; }
-        let g7 = g[a7 + k];
-        c7 += g7 * low;
-        if (WIDE) { d7 += g7 * high; }
+      let rows = rowsAt(places, start + column);
+      if (ROWS == 1u) {
+        c0[0] += rows[0].x * low;
+      } else {
+        c0 += outer(rows[0], low);
+      }
+      if (ROWS > 4u) {
+        c1 += outer(rows[1], low);
+      }
+      if (WIDE) {
+        if (ROWS == 1u) {
+          d0[0] += rows[0].x * high;
+        } else {
+          d0 += outer(rows[0], high);
+        }
+        if (ROWS > 4u) {
+          d1 += outer(rows[1], high);
+        }
       }
     }
   }
@@ -156,11 +129,13 @@ fn main(
     return;
   }
   // In one loop, for drivers compile `put`, which may be long, wherever it is called.
-  let sums = array<vec4<f32>, 16>(c0, d0, c1, d1, c2, d2, c3, d3, c4, d4, c5, d5, c6, d6, c7, d7);
+  let sums = array<mat4x4<f32>, 4>(c0, c1, d0, d1);
   let base = (chunk * params.groups * params.O + o) * params.columns + at * params.kernelW + kw;
-  for (var n = 0u; n < min(TILE, last + 1u - o) * 8u; n++) {
-    if (kw + n % 8u < params.kernelW) {
-      put(base + (n / 8u) * params.columns + n % 8u, sums[n / 4u][n % 4u]);
+  for (var n = 0u; n < min(ROWS, last + 1u - o) * 8u; n++) {
+    let row = n / 8u;
+    let j = n % 8u;
+    if (kw + j < params.kernelW) {
+      put(base + row * params.columns + j, sums[row / 4u + j / 4u * 2u][row % 4u][j % 4u]);
     }
   }
 }

@@ -6,9 +6,9 @@
 // is loaded once for all. A thread takes its columns in fours: neighbours where b holds quads, else every WG-th, for then its
 // own neighbours take what lies beside them. Rows and columns past the edge are clamped when read, and not written. The
 // chunks, of chunkK each, are summed afterwards.
-// Preamble: WG threads; ROWS: 4, 8 or 16; WIDE, whether a thread has 8 columns, with at most 8 rows; QUADS, whether b holds
+// Preamble: WG threads; ROWS: 1, 4, 8 or 16, with parts/outer.wgsl and one of those that read rows of `a`; WIDE, whether a thread has 8 columns, with at most 8 rows; QUADS, whether b holds
 // vec4s; BLOCK, the products that are summed before they join the rest; `gatherB`, which takes 4 elements of b; `put`, which
-// takes results; parts/outer.wgsl and one of those that read rows of a.
+// takes results.
 struct Params {
   M: u32,
   N: u32,
@@ -53,7 +53,7 @@ fn main(
     let s = task % params.batch;
     let start = (task / params.batch) * params.chunkK;
     let end = min(start + params.chunkK, params.K);
-    let places = placesOf(params.aOffset + s * params.aBatch, m);
+    let places = placesOf(params.aOffset + s * params.aBatch, m, params.M - 1u, params.aRow);
     let plane = params.bOffset + s * params.bBatch + start * params.bRow;
     var left = plane + min(near, lastColumn) * params.bColumn;
     var right = plane + min(far, lastColumn) * params.bColumn;
@@ -69,7 +69,11 @@ fn main(
       for (var step = first; step < min(first + BLOCK, end); step++) {
         let rows = rowsAt(places, step * params.aColumn);
         let b0 = gatherB(left);
-        t0 += outer(rows[0], b0);
+        if (ROWS == 1u) {
+          t0[0] += rows[0].x * b0;
+        } else {
+          t0 += outer(rows[0], b0);
+        }
         if (ROWS > 4u) {
           t1 += outer(rows[1], b0);
         }
@@ -79,7 +83,11 @@ fn main(
         }
         if (WIDE) {
           let b1 = gatherB(right);
-          t2 += outer(rows[0], b1);
+          if (ROWS == 1u) {
+            t2[0] += rows[0].x * b1;
+          } else {
+            t2 += outer(rows[0], b1);
+          }
           if (ROWS > 4u) {
             t3 += outer(rows[1], b1);
           }

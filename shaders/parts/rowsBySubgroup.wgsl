@@ -1,15 +1,16 @@
-// How matmul.wgsl reads `a` where subgroups have LANES lanes, 4 or 8: each lane loads a row or two, at most 2 LANES in all,
-// and gives it to the others. For adapters that load lane by lane, even what is the same for all lanes.
+// How kernels without workgroup memory read the ROWS rows of `a` that all threads compute with, where subgroups have LANES lanes,
+// 4 or 8, and ROWS is at least 4 and at most twice that: each lane loads a row or two and gives it to the others. For adapters that
+// load lane by lane, even what is the same for all lanes.
 struct Places { low: u32, high: u32 }
 
-// Where the rows of this lane begin: m + lane and m + LANES + lane; `start` is where their plane does.
-fn placesOf(start: u32, m: u32) -> Places {
-  let lane = subgroupExclusiveAdd(1u); // all lanes are active
-  let last = params.M - 1u;
-  return Places(start + min(m + lane, last) * params.aRow, start + min(m + LANES + lane, last) * params.aRow);
+// Where the rows of this lane begin, first + lane and first + LANES + lane: `step` apart, row 0 at `start`; for those beyond
+// `last` that one. To be called where all lanes are active.
+fn placesOf(start: u32, first: u32, last: u32, step: u32) -> Places {
+  let lane = subgroupExclusiveAdd(1u);
+  return Places(start + min(first + lane, last) * step, start + min(first + LANES + lane, last) * step);
 }
 
-// Column i holds the i-th four rows, `k` steps of memory behind their places; columns beyond ROWS hold zeros.
+// Column i holds the i-th four rows, each `k` behind its place; what is beyond ROWS is 0.
 fn rowsAt(places: Places, k: u32) -> mat4x4<f32> {
   var rows = mat4x4<f32>();
   let low = a[places.low + k];

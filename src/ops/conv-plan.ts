@@ -11,9 +11,7 @@ import { gatherGemm, weightGemm } from './conv-gemm.ts';
 import { type Gemm, nameOf, planTiles, summed } from './gemm.ts';
 import { SHORT, THIN, tileOf } from './gemm-config.ts';
 import { ceilDiv, constants, grid, putting, threads, withPut } from './launch.ts';
-
-/** Channels of a group that one thread computes: 8 share loads; in groups of few, depthwise ones above all, most would be idle. */
-const channelsOf = (channels: number) => (channels < 4 ? 1 : 8);
+import { readingRows, rowsOf } from './rows.ts';
 
 /** The shaders named *Rows slide a window along a row. They save loads, which are dear on software adapters; the others coalesce. */
 const slides = ({ stride, dilation }: ConvAttrs, gpu: GpuTraits) =>
@@ -60,10 +58,10 @@ export function planGather(
   const [O, I] = [channels / groups, x[1] / groups];
   const taps = weight[2] * weight[3];
   const WG = threads(gpu);
-  const TILE = channelsOf(O);
   const blockI = Math.max(1, Math.floor(BLOCK / taps));
   const BLOCKED = I * taps > LONG;
   const rows = slides(attrs, gpu) && !BLOCKED;
+  const ROWS = rowsOf(O, rows ? 8 : 16, gpu);
   const segments = ceilDiv(W, 8);
   const positionGroups = ceilDiv(rows ? N * H * segments : ceilDiv(N * H * W, 4), WG);
   const strides = TRANSPOSED ? [taps, O * taps] : [I * taps, taps];
@@ -71,7 +69,8 @@ export function planGather(
     shader: {
       file: rows ? 'conv2dRows.wgsl' : 'conv2d.wgsl',
       source: rows ? rowsSource : source,
-      preamble: constants({ WG, TILE, TRANSPOSED, UNIT: attrs.stride.every((s) => s === 1), BLOCKED }),
+      preamble:
+        readingRows(ROWS, 1, gpu) + constants({ WG, TRANSPOSED, UNIT: attrs.stride.every((s) => s === 1), BLOCKED }),
     },
     params: [
       ...[N * H * W, O, I, groups, blockI, positionGroups],
@@ -79,7 +78,7 @@ export function planGather(
       ...strides,
       ...(rows ? [segments, N * H] : []),
     ],
-    workgroups: grid(positionGroups * groups * ceilDiv(O, TILE)),
+    workgroups: grid(positionGroups * groups * ceilDiv(O, ROWS)),
   });
   return { dispatches: [dispatch] };
 }
@@ -96,7 +95,6 @@ export function planWeightGrad(g: Shape, x: Shape, weight: Shape, attrs: ConvAtt
   const O = channels / attrs.groups;
   const columns = I * KH * KW;
   const WG = threads(gpu);
-  const TILE = channelsOf(O);
   const outputs = channels * columns;
   // Rows longer than a chunk are cut into segments, which count as rows.
   const segmentW = Math.min(g[3], CHUNK_POSITIONS);
@@ -107,14 +105,16 @@ export function planWeightGrad(g: Shape, x: Shape, weight: Shape, attrs: ConvAtt
   // Without images there are no rows, and one chunk of zeros.
   const chunks = Math.max(1, ceilDiv(rows, chunkRows));
   const sliding = slides(attrs, gpu);
-  const items = (sliding ? I * KH : columns) * (TILE === 1 ? channels : 1);
+  // In groups of few channels, depthwise ones above all, threads have elements of the gradient instead.
+  const ROWS = O < 4 ? 1 : rowsOf(O, sliding ? 8 : 16, gpu);
+  const items = (sliding ? I * KH : columns) * (ROWS === 1 ? channels : 1);
   const itemGroups = ceilDiv(items, WG * (sliding ? 1 : 4));
-  const tiles = (TILE === 1 ? 1 : attrs.groups * ceilDiv(O, TILE)) * (sliding ? ceilDiv(KW, 8) : 1);
+  const tiles = (ROWS === 1 ? 1 : attrs.groups * ceilDiv(O, ROWS)) * (sliding ? ceilDiv(KW, 8) : 1);
   const product: Dispatch = {
     shader: {
       file: sliding ? 'conv2dWeightGradRows.wgsl' : 'conv2dWeightGrad.wgsl',
       source: sliding ? weightGradRowsSource : weightGradSource,
-      preamble: constants({ WG, TILE, ...(sliding && { WIDE: KW > 4 }) }) + putting(2),
+      preamble: readingRows(ROWS, 0, gpu) + constants({ WG, ...(sliding && { WIDE: KW > 4 }) }) + putting(2),
     },
     params: [
       ...[columns, O, I, attrs.groups],

@@ -1,8 +1,5 @@
 // Matrix products: batched, with either operand read transposed where its strides say so.
 import source from '../../shaders/matmul.wgsl';
-import outer from '../../shaders/parts/outer.wgsl';
-import rows from '../../shaders/parts/rows.wgsl';
-import rowsBySubgroup from '../../shaders/parts/rowsBySubgroup.wgsl';
 import { define, type Op } from '../autograd/op.ts';
 import { apply } from '../autograd/tape.ts';
 import type { CpuArray, Dispatch, GpuTraits, Plan, TypedLayout } from '../tensor/backend.ts';
@@ -25,6 +22,7 @@ import { BUSY, THIN, tileOf } from './gemm-config.ts';
 import { biased, factor, floatOf } from './half.ts';
 import { ceilDiv, constants, grid, inHalves, MAX_WORKGROUPS, putting, threads } from './launch.ts';
 import { reshape, transpose } from './movement.ts';
+import { readingRows, rowsOf } from './rows.ts';
 
 type NoAttrs = Record<string, never>;
 
@@ -176,8 +174,7 @@ const fullness = (M: number, N: number) => Math.min(M, 8) * Math.min(N, 32);
 function planDirect(gemm: Gemm<Matrix>, gpu: GpuTraits): Plan {
   const { M, N, K, batch, a, b, out } = gemm;
   const WG = threads(gpu);
-  const LANES = gpu.software && [4, 8].includes(gpu.subgroup) ? gpu.subgroup : 0;
-  const ROWS = M <= 4 ? 4 : M <= 8 || LANES < 8 ? 8 : 16;
+  const ROWS = rowsOf(M, 16, gpu);
   const tilesOf = (columns: number) => ceilDiv(M, ROWS) * ceilDiv(N, columns * WG);
   // Wide threads load less for each product, and are fewer, which GPUs mind where not enough are left.
   const WIDE = ROWS <= 8 && N > 4 * WG && (gpu.software || tilesOf(8) * batch >= BUSY);
@@ -189,15 +186,7 @@ function planDirect(gemm: Gemm<Matrix>, gpu: GpuTraits): Plan {
     shader: {
       file: 'matmul.wgsl',
       source,
-      preamble: [
-        LANES > 0 ? 'enable subgroups;\n' : '',
-        constants({ WG, BLOCK, ROWS, WIDE, QUADS, LANES }),
-        reading('a', 0, false),
-        reading('b', 1, QUADS),
-        putting(2),
-        outer,
-        LANES > 0 ? rowsBySubgroup : rows,
-      ].join(''),
+      preamble: readingRows(ROWS, 0, gpu) + constants({ WG, BLOCK, WIDE, QUADS }) + reading('b', 1, QUADS) + putting(2),
     },
     reads: readsOf(gemm),
     params: [
