@@ -9,7 +9,7 @@ import type { Pair } from '../../ops/window.ts';
 import type { Shape } from '../../tensor/shape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { type Case, family } from '../case.ts';
-import { crowd, given, normal } from '../values.ts';
+import { crowd, given, type Input, normal } from '../values.ts';
 
 /** Shapes of input [N, I, H, W] and weight [O, I, KH, KW], with options. */
 const geometries: [title: string, x: Shape, weight: Shape, options?: ConvOptions][] = [
@@ -106,16 +106,19 @@ const planned: Case[] = [
       also: [{ plans: 'software' }, { plans: 'hardware' }],
     }),
   ),
-  {
-    ...{
-      op: 'conv2d',
-      title: 'tiles, more than one of any size',
-      inputs: [normal([2, 15, 7, 11]), normal([131, 15, 3, 3])],
-    },
-    run: (x, weight) => conv2d(x, weight, null, { padding: 1 }),
-    gradients: 'compare',
-    also: CONFIGURATIONS.map((configuration) => ({ configuration })),
-  },
+  ...(
+    [
+      ['tiles, more than one of any size', normal([2, 15, 7, 11]), normal([131, 15, 3, 3]), { padding: 1 }],
+      ['tiles, with strides', normal([2, 5, 9, 12]), normal([17, 5, 3, 3]), { padding: 2, stride: [2, 3] }],
+    ] as [string, Input, Input, ConvOptions][]
+  ).map(
+    ([title, x, weight, options]): Case => ({
+      ...{ op: 'conv2d', title, inputs: [x, weight] },
+      run: (x, weight) => conv2d(x, weight, null, options),
+      gradients: 'compare',
+      also: CONFIGURATIONS.map((configuration) => ({ configuration })),
+    }),
+  ),
 ];
 
 const others: Case[] = [

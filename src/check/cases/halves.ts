@@ -12,7 +12,7 @@ import type { Tensor } from '../../tensor/tensor.ts';
 import { type Case, family, type Run, refusal } from '../case.ts';
 import { digits, given, type Input, normal, whole } from '../values.ts';
 import { half, halves } from './families.ts';
-import { crowded, directly, inPlace, once } from './in-place.ts';
+import { crowded, directly, inPlace, once, WHOLE } from './in-place.ts';
 
 /** Halves hold 11 bits: gradients are rounded to these on each of their ways. */
 const EXACT = { tolerance: { forward: 0, gradient: 2e-3 } };
@@ -117,6 +117,7 @@ const judged = (title: string, [scale, streak, norm]: number[]): Case =>
 
 const scales: Case[] = [
   once('unscale', 'more than one workgroup', [normal([517]), given([8], [])], unscale),
+  once('unscale', 'whole workgroups', [normal([WHOLE]), given([8], [])], unscale),
   once('unscale', 'no elements', [normal([0]), given([8], [])], unscale),
   once(
     'unscale',

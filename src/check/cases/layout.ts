@@ -77,6 +77,17 @@ export const cases = family({ forward: 1e-6, gradient: 1e-6 }, [
   },
   {
     op: 'where',
+    title: 'numbers at offsets',
+    inputs: [coins([70]), normal([37]), normal([70])],
+    run: (x, y, z) => {
+      const one = (t: Tensor) => windowOn(t, { shape: [], strides: [], offset: 67 });
+      const [c, w] = [one(x), one(z)];
+      return [where(c, y, w), add(y, w), add(w, y)];
+    },
+    gradients: 'none',
+  },
+  {
+    op: 'where',
     title: 'three windows with strides and offsets',
     inputs: [coins([40]), normal([40]), normal([40])],
     run: (x, y, z) =>

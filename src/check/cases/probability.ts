@@ -18,7 +18,7 @@ import { each, type Loss, loss } from './loss-forms.ts';
 const logTarget: Loss = (x, y, options) => klDivLoss(x, y, { ...options, logTarget: true });
 const probabilities = (shape: Shape) => between(0.05, 0.95, shape);
 
-const special = { inputs: pairs([...SPECIAL, 0.5]).map((values) => given(values)), gradients: 'none' } as const;
+const special = { inputs: pairs([...SPECIAL, 0.5, 1.5]).map((values) => given(values)), gradients: 'none' } as const;
 const divergence = { op: 'klDiv', input: normal, special, reductions: 'mean, sum, none or batchmean' };
 
 const common = [

@@ -188,6 +188,7 @@ const OPTIONS: TruncatedNormalOptions[] = [
   { mean: 3, std: 0.5, low: 2.8, high: 4.5 },
   { low: 1, high: 5 },
   { low: -40, high: -1.5 },
+  { low: -9, high: -6.5 },
   { mean: -1, std: 2, low: Number.NEGATIVE_INFINITY, high: Number.POSITIVE_INFINITY },
 ];
 

@@ -27,6 +27,7 @@ const layouts: [title: string, shape: Shape, dims?: Dims][] = [
   ['the others of 6 dims', [2, 3, 2, 3, 2, 3], [1, 3, 5]],
   ['every other of 8 dims', [2, 2, 3, 2, 2, 2, 2, 3], [1, 3, 5, 7]],
   ['the others of 8 dims', [2, 2, 2, 3, 2, 2, 2, 2], [0, 2, 4, 6]],
+  ['many columns of 8 dims', [3, 2, 4, 2, 2, 2, 3, 2], [1, 3, 5, 7]],
   ['outer and inner of many columns', [4, 5, 13, 3], [0, 3]],
 ];
 
@@ -82,7 +83,7 @@ export function reduction(op: string, run: Reduce, domain: Domain, more: Partial
       return { op, title, inputs: [domain(shape)], run: (x) => run(x, [0, 2]), gradients: 'compare' };
     };
     cases.push(
-      parts('several runs of several parts, by rows', [3, 2, 2051]),
+      parts('several runs of several parts, by rows', [4, 2, 2051]),
       parts('several runs of several parts, by columns', [2, 33, 259, 2]),
       refusal(op, 'a dim twice', [domain([3, 2])], (x) => tensors(run(x, [1, -1])), /dim given twice/),
     );

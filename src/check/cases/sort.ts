@@ -1,6 +1,6 @@
 // Cases of argsort, and of sort and topk, which gather by it: within a workgroup, and by merges.
 import { expand } from '../../ops/broadcast.ts';
-import { cast } from '../../ops/elementwise.ts';
+import { cast, neg } from '../../ops/elementwise.ts';
 import { permute, transpose } from '../../ops/movement.ts';
 import { mean } from '../../ops/reduction.ts';
 import { argsort, sort, topk } from '../../ops/sort.ts';
@@ -60,6 +60,13 @@ const shapes: Case[] = [
     title: 'a window at an offset',
     inputs: [apart([90])],
     run: (x) => both(x.alias('window', { shape: [4, 5], strides: [1, 4], offset: 67 })),
+    gradients: 'none',
+  },
+  {
+    op,
+    title: 'NaN of either sign',
+    inputs: [given([1, Number.NaN, -2, Number.NaN, Number.POSITIVE_INFINITY, 0])],
+    run: (x) => [argsort(x), argsort(neg(x))],
     gradients: 'none',
   },
   { op, title: 'argsort', inputs: [apart([4, 9])], run: (x) => [argsort(x), argsort(x, 0)], gradients: 'none' },

@@ -67,7 +67,7 @@ const exponentials: Case[] = [
 
 /** Exponents on both sides of each special case. */
 const EXPONENTS = [...SPECIAL, 0.5, -0.5, 2, -2, 3, -3, 16777215, 16777216, -16777215, 1e10, -1e10, 1e30, -1e30];
-const BASES = [...SPECIAL, 0.5, -0.5, 2, -2, -3, 1e30, -1e30, 1.0000001, 0.99999994, 1e-30];
+const BASES = [...SPECIAL, 0.5, -0.5, 1.5, 2, -2, -3, 1e30, -1e30, 1.0000001, 0.99999994, 1e-30];
 
 const powers: Case[] = [
   ...binary('pow', pow, normal, positive),

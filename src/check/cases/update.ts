@@ -98,6 +98,7 @@ function casesOf({ op, attrs, states, variants = {} }: Subject): Case[] {
     once(name, 'whole workgroups', inputs(WHOLE), run),
     once(name, 'no elements', inputs(0), run),
     ...[0, -1e-30, Number.NaN].map((v) => once(name, `unless ${v}`, [...inputs(517), given([v], [])], run)),
+    once(name, 'unless 0, whole workgroups', [...inputs(WHOLE), given([0], [])], run),
     refusal(
       name,
       'unless one of two',
