@@ -88,7 +88,9 @@ export class Bench {
   static async open(cases: readonly Case[], onStep: (ms: number) => void = () => {}): Promise<Bench> {
     const bench = new Bench(cases, onStep);
     const { adapter } = await openAdapter();
-    bench.checker = await adapter.requestDevice();
+    // With what shaders may ask for: else those that do would be taken for such as do not compile.
+    const requiredFeatures = (['shader-f16', 'subgroups'] as const).filter((name) => adapter.features.has(name));
+    bench.checker = await adapter.requestDevice({ requiredFeatures });
     await bench.renew();
     return bench;
   }
