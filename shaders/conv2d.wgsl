@@ -8,9 +8,11 @@
 //
 // Memory: x [N, groups * I, H, W] and out [N, groups * O, outH, outW] are contiguous; weight holds O * I * taps elements
 // per group, walked by the strides weightO and weightI, and is bound as `a`. The threads of a workgroup share their channels,
-// so weights are loaded once for all; neighbours take neighbouring positions. Workgroups run over positions, then over channel tiles.
-// Preamble: WG threads; ROWS 1, 4, 8 or 16, with parts/outer.wgsl and one of those that read rows of `a`; TRANSPOSED; UNIT where stride is 1; BLOCKED where sums are long: then those of blockI
-// channels are summed before they join the rest, as short sums have small errors; `put`, which takes the results.
+// so weights are loaded once for all; neighbours take neighbouring positions. Workgroups run over positions, then over
+// channel tiles.
+// Preamble: WG threads; ROWS 1, 4, 8 or 16, with parts/outer.wgsl and one of those that read rows of `a`; TRANSPOSED; UNIT
+// where stride is 1; BLOCKED where sums are long: then those of blockI channels are summed before they join the rest, as
+// short sums have small errors; `put`, which takes the results.
 struct Params {
   positions: u32, // N * outH * outW
   O: u32,

@@ -1,6 +1,6 @@
 // out[n, o, h, w] = sum over i, kh, kw of x[n, i, h', w'] * weight[o, i, kh, kw], as in conv2d.wgsl, for stride 1 and
-// dilation 1 along a row: each thread computes ROWS channels, at most 8, at 8 neighbouring positions of a row, and keeps a window of 8
-// elements of x that slides by one with each tap, so that a tap costs one load of x.
+// dilation 1 along a row: each thread computes ROWS channels, at most 8, at 8 neighbouring positions of a row, and keeps a
+// window of 8 elements of x that slides by one with each tap, so that a tap costs one load of x.
 //
 // Meant for adapters where a load costs as much as arithmetic, software adapters above all: neighbouring threads are 8
 // positions apart, which a GPU would rather not see. Memory and parameters as in conv2d.wgsl, but for `segments`, the

@@ -7,8 +7,8 @@
 // the chunks are summed afterwards. A chunk is chunkRows rows of g; long rows are cut into segments of segmentW positions,
 // and count as so many rows.
 //
-// Each thread computes ROWS channels of one group at 4 columns; the threads of a workgroup share channels and
-// positions, so g, bound as `a`, is loaded once for all. With ROWS 1, for groups of few channels, it computes any 4 elements of out.
+// Each thread computes ROWS channels of one group at 4 columns; the threads of a workgroup share channels and positions, so
+// g, bound as `a`, is loaded once for all. With ROWS 1, for groups of few channels, it computes any 4 elements of out.
 // Workgroups run over items (columns, or the elements of a chunk), then chunks, then tiles of channels.
 // Preamble: WG threads; ROWS 1, 4, 8 or 16, with parts/outer.wgsl and one of those that read rows of `a`; `put`, which takes
 // results.
