@@ -10,7 +10,7 @@
 // per group, walked by the strides weightO and weightI, and is bound as `a`. The threads of a workgroup share their channels,
 // so weights are loaded once for all; neighbours take neighbouring positions. Workgroups run over positions, then over
 // channel tiles.
-// Preamble: WG threads; ROWS 1, 4, 8 or 16, with parts/outer.wgsl and one of those that read rows of `a`; TRANSPOSED; UNIT
+// Preamble: WG threads; ROWS 1, 4, 8 or 16, with parts/sums.wgsl and one of those that read rows of `a`; TRANSPOSED; UNIT
 // where stride is 1; BLOCKED where sums are long: then those of blockI channels are summed before they join the rest, as
 // short sums have small errors; `put`, which takes the results.
 struct Params {
@@ -84,14 +84,8 @@ fn main(
   let taps = params.kernelH * params.kernelW;
   let places = placesOf(group * params.O * params.I * taps, o, params.O - 1u, params.weightO);
   let channels = (image * params.groups + group) * params.I;
-  var c0 = mat4x4<f32>();
-  var c1 = mat4x4<f32>();
-  var c2 = mat4x4<f32>();
-  var c3 = mat4x4<f32>();
-  var t0 = mat4x4<f32>();
-  var t1 = mat4x4<f32>();
-  var t2 = mat4x4<f32>();
-  var t3 = mat4x4<f32>();
+  var sums = Sums();
+  var block = Sums();
   for (var i = 0u; i < params.I; i++) {
     let plane = (channels + i) * params.H;
     for (var kh = 0u; kh < params.kernelH; kh++) {
@@ -103,40 +97,23 @@ fn main(
         let inside = (h < H) & (w < W);
         let source = select(vec4<u32>(), line + w, inside);
         let v = select(vec4<f32>(), vec4<f32>(x[source.x], x[source.y], x[source.z], x[source.w]), inside);
-        let rows = rowsAt(places, k0 + kw);
-        if (ROWS == 1u) {
-          c0[0] += rows[0].x * v;
-        } else {
-          c0 += outer(rows[0], v);
-        }
-        if (ROWS > 4u) {
-          c1 += outer(rows[1], v);
-        }
-        if (ROWS > 8u) {
-          c2 += outer(rows[2], v);
-          c3 += outer(rows[3], v);
-        }
+        addProducts(&block, rowsAt(places, k0 + kw), v);
       }
     }
     if (BLOCKED && i % params.blockI == params.blockI - 1u) {
-      t0 += c0;
-      c0 = mat4x4<f32>();
-      t1 += c1;
-      c1 = mat4x4<f32>();
-      t2 += c2;
-      c2 = mat4x4<f32>();
-      t3 += c3;
-      c3 = mat4x4<f32>();
+      sums = joined(sums, block);
+      block = Sums();
     }
   }
   let size = params.outH * params.outW;
   let outs = (image * params.groups + group) * params.O * size + at % size;
   // In one loop, for drivers compile `put`, which may be long, wherever it is called.
-  let sums = array<mat4x4<f32>, 4>(t0 + c0, t1 + c1, t2 + c2, t3 + c3);
+  let all = joined(sums, block);
+  let results = array<mat4x4<f32>, 4>(all.s0, all.s1, all.s2, all.s3);
   for (var n = 0u; n < min(ROWS, params.O - o) * 4u; n++) {
     let row = n / 4u;
     if (positions[n % 4u] < params.positions) {
-      put(outs[n % 4u] + (o + row) * size, sums[row / 4u][row % 4u][n % 4u]);
+      put(outs[n % 4u] + (o + row) * size, results[row / 4u][row % 4u][n % 4u]);
     }
   }
 }

@@ -65,10 +65,8 @@ fn main(
   let h0 = select(h * params.strideH - params.paddingH, h + params.paddingH, TRANSPOSED);
   let taps = params.kernelH * params.kernelW;
   let places = placesOf(group * params.O * params.I * taps, o, params.O - 1u, params.weightO);
-  var c0 = mat4x4<f32>();
-  var c1 = mat4x4<f32>();
-  var d0 = mat4x4<f32>();
-  var d1 = mat4x4<f32>();
+  var near = Sums();
+  var far = Sums();
   let channels = (image * params.groups + group) * params.I;
   for (var i = 0u; i < params.I; i++) {
     let plane = (channels + i) * params.H;
@@ -93,17 +91,8 @@ fn main(
         low = vec4<f32>(low.yzw, high.x);
         high = vec4<f32>(high.yzw, load(line, first + 7u + kw, width));
         let rows = rowsAt(places, k0 + select(kw, params.kernelW - 1u - kw, TRANSPOSED));
-        if (ROWS == 1u) {
-          c0[0] += rows[0].x * low;
-          d0[0] += rows[0].x * high;
-        } else {
-          c0 += outer(rows[0], low);
-          d0 += outer(rows[0], high);
-        }
-        if (ROWS > 4u) {
-          c1 += outer(rows[1], low);
-          d1 += outer(rows[1], high);
-        }
+        addProducts(&near, rows, low);
+        addProducts(&far, rows, high);
       }
     }
   }
@@ -111,7 +100,7 @@ fn main(
     return;
   }
   // In one loop, for drivers compile `put`, which may be long, wherever it is called.
-  let sums = array<mat4x4<f32>, 4>(c0, c1, d0, d1);
+  let sums = array<mat4x4<f32>, 4>(near.s0, near.s1, far.s0, far.s1);
   let plane = (image * params.groups + group) * params.O + o;
   for (var n = 0u; n < min(ROWS, params.O - o) * 8u; n++) {
     let channel = n / 8u;

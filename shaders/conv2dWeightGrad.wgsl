@@ -10,7 +10,7 @@
 // Each thread computes ROWS channels of one group at 4 columns; the threads of a workgroup share channels and positions, so
 // g, bound as `a`, is loaded once for all. With ROWS 1, for groups of few channels, it computes any 4 elements of out.
 // Workgroups run over items (columns, or the elements of a chunk), then chunks, then tiles of channels.
-// Preamble: WG threads; ROWS 1, 4, 8 or 16, with parts/outer.wgsl and one of those that read rows of `a`; `put`, which takes
+// Preamble: WG threads; ROWS 1, 4, 8 or 16, with parts/sums.wgsl and one of those that read rows of `a`; `put`, which takes
 // results.
 struct Params {
   columns: u32, // I * kernelH * kernelW
@@ -71,10 +71,7 @@ fn main(
   let H = vec4<u32>(params.H);
   let W = vec4<u32>(params.W);
   let places = placesOf(0u, o, last, plane);
-  var c0 = mat4x4<f32>();
-  var c1 = mat4x4<f32>();
-  var c2 = mat4x4<f32>();
-  var c3 = mat4x4<f32>();
+  var sums = Sums();
   let end = min((chunk + 1u) * params.chunkRows, params.rows);
   for (var row = chunk * params.chunkRows; row < end; row++) {
     let outLine = row / params.segments;
@@ -92,27 +89,19 @@ fn main(
       let v = select(vec4<f32>(), vec4<f32>(x[source.x], x[source.y], x[source.z], x[source.w]), inside);
       let k = g0 + column;
       if (ROWS == 1u) {
-        c0[0] += gatherA(own * plane + k) * v;
+        sums.s0[0] += gatherA(own * plane + k) * v;
       } else {
-        let rows = rowsAt(places, k);
-        c0 += outer(rows[0], v);
-        if (ROWS > 4u) {
-          c1 += outer(rows[1], v);
-        }
-        if (ROWS > 8u) {
-          c2 += outer(rows[2], v);
-          c3 += outer(rows[3], v);
-        }
+        addProducts(&sums, rowsAt(places, k), v);
       }
     }
   }
   // In one loop, for drivers compile `put`, which may be long, wherever it is called.
-  let sums = array<mat4x4<f32>, 4>(c0, c1, c2, c3);
+  let results = array<mat4x4<f32>, 4>(sums.s0, sums.s1, sums.s2, sums.s3);
   let base = (chunk * params.groups * params.O + o) * params.columns;
   for (var n = 0u; n < min(ROWS, last + 1u - o) * 4u; n++) {
     let row = n / 4u;
     if (t[n % 4u] < params.items) {
-      put(base + row * params.columns + t[n % 4u], sums[row / 4u][row % 4u][n % 4u]);
+      put(base + row * params.columns + t[n % 4u], results[row / 4u][row % 4u][n % 4u]);
     }
   }
 }

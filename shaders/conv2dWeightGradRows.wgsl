@@ -1,12 +1,12 @@
 // out[c, o, t] = sum over the positions (n, h, w) of chunk c of g[n, o, h, w] * x[n, i, h', w'], t = (i, kh, kw), as in
-// conv2dWeightGrad.wgsl, for stride 1 and dilation 1 along a row: each thread computes ROWS channels of g, at most 8, at up to 8
-// neighbouring taps of one kernel row (i, kh), and keeps a window of x that slides by one with each position, so that a
+// conv2dWeightGrad.wgsl, for stride 1 and dilation 1 along a row: each thread computes ROWS channels of g, at most 8, at up to
+// 8 neighbouring taps of one kernel row (i, kh), and keeps a window of x that slides by one with each position, so that a
 // position costs one load of x.
 //
 // Memory and parameters as in conv2dWeightGrad.wgsl, but for the items: the kernel rows, I * kernelH of them, or with
 // ROWS 1 those of every channel of g; and `tiles` counts the groups of 8 taps along a kernel row, too.
-// Preamble: WG threads; ROWS, with what conv2dWeightGrad.wgsl has for it; `put`, which takes results; WIDE where kernelW is above
-// 4, else only the first four taps of the window are computed.
+// Preamble: WG threads; ROWS, with what conv2dWeightGrad.wgsl has for it; `put`, which takes results; WIDE where kernelW is
+// above 4, else only the first four taps of the window are computed.
 struct Params {
   columns: u32, // I * kernelH * kernelW
   O: u32,
@@ -73,10 +73,8 @@ fn main(
   let first = kw - params.paddingW;
   let plane = params.outH * params.outW;
   let places = placesOf(0u, o, last, plane);
-  var c0 = mat4x4<f32>();
-  var c1 = mat4x4<f32>();
-  var d0 = mat4x4<f32>();
-  var d1 = mat4x4<f32>();
+  var near = Sums();
+  var far = Sums();
   let end = min((chunk + 1u) * params.chunkRows, params.rows);
   for (var row = chunk * params.chunkRows; row < end; row++) {
     let outLine = row / params.segments;
@@ -105,23 +103,9 @@ fn main(
         low = vec4<f32>(low.yzw, load(line, first + 3u + column, width));
       }
       let rows = rowsAt(places, start + column);
-      if (ROWS == 1u) {
-        c0[0] += rows[0].x * low;
-      } else {
-        c0 += outer(rows[0], low);
-      }
-      if (ROWS > 4u) {
-        c1 += outer(rows[1], low);
-      }
+      addProducts(&near, rows, low);
       if (WIDE) {
-        if (ROWS == 1u) {
-          d0[0] += rows[0].x * high;
-        } else {
-          d0 += outer(rows[0], high);
-        }
-        if (ROWS > 4u) {
-          d1 += outer(rows[1], high);
-        }
+        addProducts(&far, rows, high);
       }
     }
   }
@@ -129,7 +113,7 @@ fn main(
     return;
   }
   // In one loop, for drivers compile `put`, which may be long, wherever it is called.
-  let sums = array<mat4x4<f32>, 4>(c0, c1, d0, d1);
+  let sums = array<mat4x4<f32>, 4>(near.s0, near.s1, far.s0, far.s1);
   let base = (chunk * params.groups * params.O + o) * params.columns + at * params.kernelW + kw;
   for (var n = 0u; n < min(ROWS, last + 1u - o) * 8u; n++) {
     let row = n / 8u;

@@ -6,9 +6,9 @@
 // is loaded once for all. A thread takes its columns in fours: neighbours where b holds quads, else every WG-th, for then its
 // own neighbours take what lies beside them. Rows and columns past the edge are clamped when read, and not written. The
 // chunks, of chunkK each, are summed afterwards.
-// Preamble: WG threads; ROWS: 1, 4, 8 or 16, with parts/outer.wgsl and one of those that read rows of `a`; WIDE, whether a thread has 8 columns, with at most 8 rows; QUADS, whether b holds
-// vec4s; BLOCK, the products that are summed before they join the rest; `gatherB`, which takes 4 elements of b; `put`, which
-// takes results.
+// Preamble: WG threads; ROWS: 1, 4, 8 or 16, with parts/sums.wgsl and one of those that read rows of `a`; WIDE, whether a
+// thread has 8 columns, with at most 8 rows; QUADS, whether b holds vec4s; BLOCK, the products that are summed before they
+// join the rest; `gatherB`, which takes 4 elements of b; `put`, which takes results.
 struct Params {
   M: u32,
   N: u32,
@@ -57,51 +57,27 @@ fn main(
     let plane = params.bOffset + s * params.bBatch + start * params.bRow;
     var left = plane + min(near, lastColumn) * params.bColumn;
     var right = plane + min(far, lastColumn) * params.bColumn;
-    var c0 = mat4x4<f32>();
-    var c1 = mat4x4<f32>();
-    var c2 = mat4x4<f32>();
-    var c3 = mat4x4<f32>();
+    var leftSums = Sums();
+    var rightSums = Sums();
     for (var first = start; first < end; first += BLOCK) {
-      var t0 = mat4x4<f32>();
-      var t1 = mat4x4<f32>();
-      var t2 = mat4x4<f32>();
-      var t3 = mat4x4<f32>();
+      var leftBlock = Sums();
+      var rightBlock = Sums();
       for (var step = first; step < min(first + BLOCK, end); step++) {
         let rows = rowsAt(places, step * params.aColumn);
-        let b0 = gatherB(left);
-        if (ROWS == 1u) {
-          t0[0] += rows[0].x * b0;
-        } else {
-          t0 += outer(rows[0], b0);
-        }
-        if (ROWS > 4u) {
-          t1 += outer(rows[1], b0);
-        }
-        if (ROWS > 8u) {
-          t2 += outer(rows[2], b0);
-          t3 += outer(rows[3], b0);
-        }
+        addProducts(&leftBlock, rows, gatherB(left));
         if (WIDE) {
-          let b1 = gatherB(right);
-          if (ROWS == 1u) {
-            t2[0] += rows[0].x * b1;
-          } else {
-            t2 += outer(rows[0], b1);
-          }
-          if (ROWS > 4u) {
-            t3 += outer(rows[1], b1);
-          }
+          addProducts(&rightBlock, rows, gatherB(right));
         }
         left += params.bRow;
         right += params.bRow;
       }
-      c0 += t0;
-      c1 += t1;
-      c2 += t2;
-      c3 += t3;
+      leftSums = joined(leftSums, leftBlock);
+      rightSums = joined(rightSums, rightBlock);
     }
     // In one loop, for drivers compile `put`, which may be long, wherever it is called.
-    let sums = array<mat4x4<f32>, 4>(c0, c1, c2, c3);
+    // Where there are right columns, there are at most 8 rows, and else the right sums are 0.
+    let sums = array<mat4x4<f32>, 4>(
+      leftSums.s0, leftSums.s1, leftSums.s2 + rightSums.s0, leftSums.s3 + rightSums.s1);
     for (var i = 0u; i < min(ROWS, params.M - m) * COLUMNS; i++) {
       let row = i / COLUMNS;
       let j = i % COLUMNS;

@@ -1,12 +1,10 @@
-// How kernels without workgroup memory read the ROWS rows of `a` that they compute with: each thread loads all of them.
-struct Places { p0: vec4<u32>, p1: vec4<u32>, p2: vec4<u32>, p3: vec4<u32> }
+// How kernels without workgroup memory read the ROWS rows of `a`, 1, 4 or 8, that they compute with: each thread loads all of them.
+struct Places { p0: vec4<u32>, p1: vec4<u32> }
 
 // Where rows first .. first + ROWS - 1 begin, in fours: `step` apart, row 0 at `start`; for those beyond `last` that one.
 fn placesOf(start: u32, first: u32, last: u32, step: u32) -> Places {
   let end = vec4<u32>(last);
-  return Places(
-    start + min(first + STEPS, end) * step, start + min(first + 4u + STEPS, end) * step,
-    start + min(first + 8u + STEPS, end) * step, start + min(first + 12u + STEPS, end) * step);
+  return Places(start + min(first + STEPS, end) * step, start + min(first + 4u + STEPS, end) * step);
 }
 
 // Column i holds the i-th four rows, each `k` behind its place; what is beyond ROWS is 0.
@@ -19,10 +17,6 @@ fn rowsAt(places: Places, k: u32) -> mat4x4<f32> {
   }
   if (ROWS > 4u) {
     rows[1] = gatherA(places.p1 + k);
-  }
-  if (ROWS > 8u) {
-    rows[2] = gatherA(places.p2 + k);
-    rows[3] = gatherA(places.p3 + k);
   }
   return rows;
 }

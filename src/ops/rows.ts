@@ -2,6 +2,7 @@
 import outer from '../../shaders/parts/outer.wgsl';
 import rows from '../../shaders/parts/rows.wgsl';
 import rowsBySubgroup from '../../shaders/parts/rowsBySubgroup.wgsl';
+import sums from '../../shaders/parts/sums.wgsl';
 import type { GpuTraits } from '../tensor/backend.ts';
 import { reading } from './gemm.ts';
 import { constants } from './launch.ts';
@@ -24,6 +25,7 @@ export function readingRows(ROWS: number, binding: number, gpu: GpuTraits): stri
     constants({ ROWS, LANES }),
     reading('a', binding, false),
     outer,
+    sums,
     LANES > 0 ? rowsBySubgroup : rows,
   ].join('');
 }
