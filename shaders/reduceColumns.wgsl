@@ -1,6 +1,6 @@
 // out[o, c] = reduction of x[o, r] over the r of chunk c: one thread per output and chunk, for many outputs.
 //
-// Memory, preamble and parameters as in reduceRows.wgsl. Neighbouring threads take neighbouring outputs, so reads are
+// Memory, preamble and parameters as in reduceRows.wgsl, but for LANES. Neighbouring threads take neighbouring outputs, so reads are
 // coalesced where the kept dims are innermost.
 struct Params {
   outputs: u32,
@@ -48,7 +48,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     for (var k = 0u; k < BLOCK; k++) {
       let r = first + k;
       if (r < end) {
-        block = combine(block, load(take(base + r * params.runStride), index + r * params.runIndex, pivot));
+        block = withElements(block, base + r * params.runStride, index + r * params.runIndex, pivot);
       }
     }
     total = combine(total, block);

@@ -5,8 +5,9 @@
 // of which there are at most 3. Dims are padded with size 1 in front. out is contiguous, chunks innermost. otherIndices and
 // runIndex give the position of an element in the row-major order of all reduced dims.
 // The preamble declares WG, BLOCK, `fn take(i)`, which reads x, the bindings out0.. (or `fn put(i, v)`) and params, the type
-// ACC, `fn identity()`, `fn combine(a, b)`, `fn load(element, index, first element of the output) -> ACC` and
-// `fn store(at, a)`, which finishes a by params.divisor.
+// ACC, `fn identity()`, `fn combine(a, b)`, `fn withElements(before, at, index, first element of the output) -> ACC`, which
+// adds LANES elements, 1 or 4, those at `at` and behind it, and `fn store(at, a)`, which finishes a by params.divisor. Where
+// LANES is 4, parts are multiples of 4.
 // Error: a thread reduces blocks of BLOCK serially and combines the blocks; threads are combined as a tree.
 struct Params {
   outputs: u32,
@@ -55,12 +56,12 @@ fn main(
   let pivot = take(origin);
 
   var total = identity();
-  for (var first = start + thread; first < end; first += WG * BLOCK) {
+  for (var first = start + thread * LANES; first < end; first += WG * BLOCK) {
     var block = identity();
-    for (var k = 0u; k < BLOCK; k++) {
-      let r = first + k * WG;
+    for (var k = 0u; k < BLOCK / LANES; k++) {
+      let r = first + k * WG * LANES;
       if (r < end) {
-        block = combine(block, load(take(base + r * params.runStride), index + r * params.runIndex, pivot));
+        block = withElements(block, base + r * params.runStride, index + r * params.runIndex, pivot);
       }
     }
     total = combine(total, block);

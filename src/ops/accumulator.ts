@@ -54,14 +54,17 @@ fn combine(a: ACC, b: ACC) -> ACC { return ${combine}; }
 `;
 }
 
-/** Lines that declare the bindings, in their order: inputs ({ take: its type }, where one is read by `take`), outputs (or 'put'), and the uniform `params`. */
+/**
+ * Lines that declare the bindings, in their order: inputs ({ take: its type }, where one is read by `take`, and maybe by
+ * `takeFour`), outputs (or 'put'), and the uniform `params`.
+ */
 export function bindings(
-  inputs: ([name: string, type: string] | { take: string })[],
+  inputs: ([name: string, type: string] | { take: string; quads?: boolean })[],
   outputs: ([name: string, type: string] | 'put')[],
 ): string {
   const all = [...inputs, ...outputs].map((binding, k) => {
     if (binding === 'put') return putting(k);
-    if ('take' in binding) return taking(k, binding.take);
+    if ('take' in binding) return taking(k, binding.take, binding.quads);
     const [name, type] = binding;
     const access = k < inputs.length ? 'read' : 'read_write';
     return `@group(0) @binding(${k}) var<storage, ${access}> ${name}: array<${type}>;\n`;

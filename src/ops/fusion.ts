@@ -224,6 +224,11 @@ ${at(chain, inputs, 'fusedIn', 'fused')}${stores.join('')}}
   };
 }
 
+const ONE_BY_ONE = `fn takeFour(i: u32) -> vec4<IN> {
+  return vec4<IN>(take(i), take(i + 1u), take(i + 2u), take(i + 3u));
+}
+`;
+
 /** A dispatch whose `take` computes the element by a chain of these inputs, bound as `reads`: the result of its last member. */
 export function takeThrough(told: Told, chain: Chain, inputs: TypedLayout[], reads: Slot[]): Told {
   const take = told.take!;
@@ -233,15 +238,16 @@ export function takeThrough(told: Told, chain: Chain, inputs: TypedLayout[], rea
     const binding = k === 0 ? take : first + k - 1;
     return `@group(0) @binding(${binding}) var<storage, read> takenIn${k}: array<${WGSL_TYPE[dtype]}>;\n`;
   });
+  const quads = told.shader.preamble?.includes(taking(take, 'IN', true));
   const text = `${declared.join('')}${functions(chain, types(chain, inputs), 'taken')}\
 fn take(i: u32) -> IN {
 ${at(chain, inputs, 'takenIn', 'taken')}  return v${chain.members.length - 1};
 }
-`;
+${quads ? ONE_BY_ONE : ''}`;
   const dtypes = [...inputs, ...chain.members].map(({ dtype }) => dtype);
   return {
     ...told,
-    shader: replaced(told, take, taking(take, 'IN'), text, chain, dtypes),
+    shader: replaced(told, take, taking(take, 'IN', quads), text, chain, dtypes),
     reads: told.reads.map((slot, r) => (r === take ? reads[0] : slot)),
     more: { reads: reads.slice(1), writes: [] },
   };

@@ -40,13 +40,21 @@ fn put(i: u32, value: f32) {
 `;
 
 /**
- * Lines that declare the input at `binding` and `fn take(i: u32)`, by which a shader reads it, i an index into its memory. A
- * dispatch with `take: binding` lets a compiled program replace them by lines that compute the element.
+ * Lines that declare the input at `binding` and `fn take(i: u32)`, by which a shader reads it, i an index into its memory; with
+ * `quads` also `fn takeFour(i: u32)`, for four neighbours at once, i a multiple of 4. A dispatch with `take: binding` lets a
+ * compiled program replace them by lines that compute the elements.
  */
-export const taking = (
-  binding: number,
-  type = 'f32',
-) => `@group(0) @binding(${binding}) var<storage, read> x: array<${type}>;
+export const taking = (binding: number, type: string, quads = false) =>
+  quads
+    ? `@group(0) @binding(${binding}) var<storage, read> x: array<vec4<${type}>>;
+fn take(i: u32) -> ${type} {
+  return x[i / 4u][i % 4u];
+}
+fn takeFour(i: u32) -> vec4<${type}> {
+  return x[i / 4u];
+}
+`
+    : `@group(0) @binding(${binding}) var<storage, read> x: array<${type}>;
 fn take(i: u32) -> ${type} {
   return x[i];
 }

@@ -188,8 +188,12 @@ function planLevels(job: Job, offset: number, kept: Part, gone: Part, first: boo
   const parts = Math.max(1, ceilDiv(run, byColumns ? CHUNK.columns : CHUNK.rows));
   const chunks = parts * Math.max(1, elementCount(others.sizes));
   const rest = collapsed(kept.shape, kept.strides);
+  // Where four neighbours lie in one vec4, a thread takes them at once.
+  const steps = [run, offset, ...rest.steps, ...others.steps];
+  const QUADS = first && !byColumns && runStride === 1 && steps.every((step) => step % 4 === 0);
+  const partSize = QUADS ? 4 * ceilDiv(run, 4 * parts) : ceilDiv(run, parts);
   const params: Param[] = [
-    ...[outputs, chunks, run, runStride, parts, ceilDiv(run, parts), offset],
+    ...[outputs, chunks, run, runStride, parts, partSize, offset],
     { f32: divisor },
     ...[...four(rest.sizes, 1), ...four(rest.steps, 0)],
     ...[...four(others.sizes, 1), ...four(others.steps, 0), ...four(indices, 0)],
@@ -200,8 +204,12 @@ function planLevels(job: Job, offset: number, kept: Part, gone: Part, first: boo
       file: byColumns ? 'reduceColumns.wgsl' : 'reduceRows.wgsl',
       source: byColumns ? columns : rows,
       preamble:
-        program(job, first, chunks === 1) +
-        constants({ WG, BLOCK: wordsOf(reduction) > 1 ? BLOCK.struct : byColumns ? BLOCK.columns : BLOCK.rows }),
+        program(job, first, chunks === 1, QUADS) +
+        constants({
+          WG,
+          BLOCK: wordsOf(reduction) > 1 ? BLOCK.struct : byColumns ? BLOCK.columns : BLOCK.rows,
+          ...(!byColumns && { LANES: QUADS ? 4 : 1 }),
+        }),
     },
     params,
     ...(first ? { take: 0 } : {}),
@@ -223,8 +231,13 @@ const storedTypes = ({ reduction, dtype }: Job) => (reduction.out?.(dtype) ?? [d
 /** Whether a level hands its results to `put`: the last one, where there is one output of floats. */
 const hands = (job: Job, last: boolean) => last && ['f32', 'f16'].includes(storedTypes(job).join());
 
-/** Lines that declare the bindings, the accumulator, `load` and `store`. */
-function program(job: Job, first: boolean, last: boolean): string {
+const FOUR = `  let four = takeFour(at);
+  let low = combine(load(four.x, index, start), load(four.y, index + params.runIndex, start));
+  let high = combine(load(four.z, index + 2u * params.runIndex, start), load(four.w, index + 3u * params.runIndex, start));
+  return combine(before, combine(low, high));`;
+
+/** Lines that declare the bindings, the accumulator, `withElements` and `store`. */
+function program(job: Job, first: boolean, last: boolean, quads: boolean): string {
   const { reduction, dtype } = job;
   const { load = 'ACC(value)', finish = ['a'] } = reduction;
   const stored = first ? WGSL_TYPE[dtype] : 'ACC';
@@ -234,9 +247,12 @@ function program(job: Job, first: boolean, last: boolean): string {
     : finish.map((expression, k) => `  out${k}[at] = ${types[k]}(${expression});\n`);
   return `${enabling([stored, ...types])}alias IN = ${stored};
 ${accumulatorLines(reduction, dtype)}\
-${bindings([{ take: 'IN' }], hands(job, last) ? ['put'] : types.map((type, k) => [`out${k}`, type]))}\
+${bindings([{ take: 'IN', quads }], hands(job, last) ? ['put'] : types.map((type, k) => [`out${k}`, type]))}\
 fn load(stored: IN, index: u32, start: IN) -> ACC {
 ${first ? `  let value = VALUE(stored);\n  let pivot = VALUE(start);\n  return ${load};` : '  return stored;'}
+}
+fn withElements(before: ACC, at: u32, index: u32, start: IN) -> ACC {
+${quads ? FOUR : '  return combine(before, load(take(at), index, start));'}
 }
 fn store(at: u32, a: ACC) {
 ${last ? `  let divisor = params.divisor;\n${stores.join('')}` : '  out0[at] = a;\n'}\

@@ -17,6 +17,7 @@ const layouts: [title: string, shape: Shape, dims?: Dims][] = [
   ['all of a vector', [17]],
   ['all of a matrix', [5, 7]],
   ['rows', [5, 37], 1],
+  ['rows of quads', [5, 44], 1],
   ['columns', [37, 5], 0],
   ['many short rows', [67, 3], 1],
   ['many columns', [7, 67], 0],
@@ -35,6 +36,7 @@ const layouts: [title: string, shape: Shape, dims?: Dims][] = [
 const views: [title: string, shape: Shape, view: (x: Tensor) => Tensor, dims?: Dims][] = [
   ['a transposed matrix', [5, 7], (x) => transpose(x), 0],
   ['all of a transposed matrix', [5, 7], (x) => transpose(x)],
+  ['all of a transposed matrix of quads', [8, 12], (x) => transpose(x)],
   ['all of 4 dims, reversed', [2, 3, 4, 5], (x) => permute(x, [3, 2, 1, 0])],
   ['all of 6 dims, reversed', [2, 3, 2, 3, 2, 3], (x) => permute(x, [5, 4, 3, 2, 1, 0])],
   ['some of 6 dims, reversed', [2, 3, 2, 3, 2, 3], (x) => permute(x, [5, 4, 3, 2, 1, 0]), [0, 1, 2, 3]],
@@ -63,12 +65,20 @@ export function reduction(op: string, run: Reduce, domain: Domain, more: Partial
     },
     {
       op,
+      title: 'quads of a window at an offset',
+      inputs: [domain([112])],
+      run: (x) => run(x.alias('window', { shape: [4, 8], strides: [12, 1], offset: 68 }), 1),
+      gradients: 'none',
+    },
+    {
+      op,
       title: 'many columns of a window at an offset',
       inputs: [domain([340])],
       run: (x) => run(x.alias('window', { shape: [4, 65], strides: [65, 1], offset: 77 }), 0),
       gradients: 'none',
     },
     { op, title: 'rows on two levels', inputs: [domain([2, 4099])], run: (x) => run(x, 1), gradients: 'compare' },
+    { op, title: 'quads on two levels', inputs: [domain([2, 4100])], run: (x) => run(x, 1), gradients: 'compare' },
     { op, title: 'columns on two levels', inputs: [domain([263, 65])], run: (x) => run(x, 0), gradients: 'compare' },
     refusal(
       op,
@@ -84,6 +94,7 @@ export function reduction(op: string, run: Reduce, domain: Domain, more: Partial
     };
     cases.push(
       parts('several runs of several parts, by rows', [4, 2, 2051]),
+      parts('several runs of several parts, by quads', [4, 2, 2052]),
       parts('several runs of several parts, by columns', [2, 33, 259, 2]),
       refusal(op, 'a dim twice', [domain([3, 2])], (x) => tensors(run(x, [1, -1])), /dim given twice/),
     );
