@@ -7,7 +7,7 @@
 // number of 8-position segments in a row of out, `rows` = N * outH, and `positionGroups`, the workgroups that cover the
 // segments of all rows. Preamble: as there.
 struct Params {
-  positions: u32,
+  positions: u32, // not used here, as blockI
   O: u32,
   I: u32,
   groups: u32,

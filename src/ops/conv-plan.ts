@@ -63,7 +63,12 @@ export function planGather(
   const rows = slides(attrs, gpu) && !BLOCKED;
   const ROWS = rowsOf(O, rows ? 8 : 16, gpu);
   const segments = ceilDiv(W, 8);
-  const positionGroups = ceilDiv(rows ? N * H * segments : ceilDiv(N * H * W, 4), WG);
+  // Gradients of images by a stride are gathered by phases, those positions that are as many steps apart.
+  const apart = TRANSPOSED ? attrs.stride : [1, 1];
+  const phase = rows ? [H, W] : [ceilDiv(H, apart[0]), ceilDiv(W, apart[1])];
+  const positions = N * elementCount(phase);
+  const phaseGroups = ceilDiv(rows ? N * H * segments : ceilDiv(positions, 4), WG);
+  const positionGroups = phaseGroups * (rows ? 1 : elementCount(apart));
   const strides = TRANSPOSED ? [taps, O * taps] : [I * taps, taps];
   const dispatch = withPut(2, {
     shader: {
@@ -73,10 +78,10 @@ export function planGather(
         readingRows(ROWS, 1, gpu) + constants({ WG, TRANSPOSED, UNIT: attrs.stride.every((s) => s === 1), BLOCKED }),
     },
     params: [
-      ...[N * H * W, O, I, groups, blockI, positionGroups],
+      ...[positions, O, I, groups, blockI, positionGroups],
       ...geometry(x, weight, out, attrs),
       ...strides,
-      ...(rows ? [segments, N * H] : []),
+      ...(rows ? [segments, N * H] : [...phase, phaseGroups]),
     ],
     workgroups: grid(positionGroups * groups * ceilDiv(O, ROWS)),
   });
