@@ -50,9 +50,12 @@ export interface Reduction extends Accumulator {
  * Accumulators that a thread combines before they join the rest: short sums have small errors. Drivers unroll the loop
  * over them, and take their time where combining takes several words.
  */
-const BLOCK = { rows: 8, columns: 16, struct: 4 };
-/** Elements that one workgroup (by rows) or one thread (by columns) reduces before the work is split further. */
-const CHUNK = { rows: 2048, columns: 256 };
+const BLOCK = { rows: 8, quads: 32, columns: 16, struct: 4 };
+/**
+ * Elements that one workgroup (by rows) or one thread (by columns) reduces before the work is split further: by quads more
+ * where a workgroup costs more than it computes, on software adapters, with blocks that are as many more.
+ */
+const CHUNK = { rows: 2048, softwareQuads: 8192, columns: 256 };
 /** Outputs from which on a thread for each keeps a device busy. */
 const MANY = 64;
 
@@ -185,12 +188,14 @@ function planLevels(job: Job, offset: number, kept: Part, gone: Part, first: boo
   // A thread per output pays where there are many outputs and the reduced elements are few or far apart.
   const byColumns = outputs >= MANY && (runStride !== 1 || count < MANY);
   const WG = threads(gpu);
-  const parts = Math.max(1, ceilDiv(run, byColumns ? CHUNK.columns : CHUNK.rows));
-  const chunks = parts * Math.max(1, elementCount(others.sizes));
   const rest = collapsed(kept.shape, kept.strides);
   // Where four neighbours lie in one vec4, a thread takes them at once.
   const steps = [run, offset, ...rest.steps, ...others.steps];
   const QUADS = first && !byColumns && runStride === 1 && steps.every((step) => step % 4 === 0);
+  const kind = wordsOf(reduction) > 1 ? 'struct' : byColumns ? 'columns' : QUADS ? 'quads' : 'rows';
+  const chunk = kind === 'quads' && gpu.software ? CHUNK.softwareQuads : byColumns ? CHUNK.columns : CHUNK.rows;
+  const parts = Math.max(1, ceilDiv(run, chunk));
+  const chunks = parts * Math.max(1, elementCount(others.sizes));
   const partSize = QUADS ? 4 * ceilDiv(run, 4 * parts) : ceilDiv(run, parts);
   const params: Param[] = [
     ...[outputs, chunks, run, runStride, parts, partSize, offset],
@@ -205,11 +210,7 @@ function planLevels(job: Job, offset: number, kept: Part, gone: Part, first: boo
       source: byColumns ? columns : rows,
       preamble:
         program(job, first, chunks === 1, QUADS) +
-        constants({
-          WG,
-          BLOCK: wordsOf(reduction) > 1 ? BLOCK.struct : byColumns ? BLOCK.columns : BLOCK.rows,
-          ...(!byColumns && { LANES: QUADS ? 4 : 1 }),
-        }),
+        constants({ WG, BLOCK: BLOCK[kind], ...(!byColumns && { LANES: QUADS ? 4 : 1 }) }),
     },
     params,
     ...(first ? { take: 0 } : {}),

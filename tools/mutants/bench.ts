@@ -24,6 +24,8 @@ export interface Way {
   plans: 'software' | 'hardware';
   /** Whether its grids are folded, as large ones are. */
   folds: boolean;
+  /** The configuration of products that it gets, see src/ops/gemm-config.ts; what the plans are by themselves if not given. */
+  configuration?: string;
 }
 
 export interface Run extends Way {
@@ -50,7 +52,20 @@ const WAYS: Omit<Way, 'item'>[] = [
   { plans: 'hardware', folds: true },
 ];
 
-export const wayText = ({ plans, folds }: Omit<Way, 'item'>) => `plans of ${plans}${folds ? ', grids folded' : ''}`;
+/** Those of a case: where it asks for configurations, these as well. */
+const waysOf = ({ also = [] }: Case): Omit<Way, 'item'>[] => [
+  ...WAYS,
+  ...also.flatMap(({ configuration }) =>
+    configuration ? [{ plans: 'hardware', folds: false, configuration } as const] : [],
+  ),
+];
+
+export const wayText = ({ plans, folds, configuration }: Omit<Way, 'item'>) =>
+  [
+    `plans of ${plans}`,
+    ...(folds ? ['grids folded'] : []),
+    ...(configuration ? [`products ${configuration}`] : []),
+  ].join(', ');
 
 /** Runs at once, after the first few, which mostly catch a mutant. */
 const FIRST = 2;
@@ -109,7 +124,7 @@ export class Bench {
   async scan(item: number): Promise<Run[]> {
     const found = new Map<string, Run>();
     if (refusalOf(this.cases[item], this.device)) return [];
-    for (const way of WAYS) {
+    for (const way of waysOf(this.cases[item])) {
       const uses = new Map<string, Use>();
       const signature = createHash('sha1');
       const begin = performance.now();
@@ -210,12 +225,16 @@ export class Bench {
   }
 
   /** What is wrong with the results of a run, or null. Rejects with a ShaderError where a shader does not compile. */
-  private async fault({ item, plans, folds }: Way, intercept: Intercept = (_, same) => same): Promise<string | null> {
+  private async fault(
+    { item, plans, folds, configuration }: Way,
+    intercept: Intercept = (_, same) => same,
+  ): Promise<string | null> {
     const { device } = this;
     try {
       const one = this.cases[item];
       // Dispatches come before the first promise: runs side by side do not meet here.
       this.backend.traits.software = plans === 'software';
+      this.backend.traits.choice = configuration === undefined ? undefined : () => configuration;
       this.backend.intercept = (op, dispatch) => intercept(op, folds ? folded(dispatch) : dispatch);
       if (one.faults) return await dataFault(one, device);
       const { inputs, expected } = this.reference(item);

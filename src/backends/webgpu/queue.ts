@@ -64,7 +64,7 @@ export class Queue {
   private readonly staging: GPUBuffer[] = [];
   /** Error reports that have not come back yet. */
   private readonly reports = new Set<Promise<void>>();
-  /** Ops encoded since the last submit, for messages. */
+  /** Ops encoded since errors were last asked for, for messages. */
   private readonly ops = new Set<string>();
   private readonly flights: Flights;
   dispatches = 0;
@@ -83,7 +83,7 @@ export class Queue {
       () => device.queue.onSubmittedWorkDone(),
       (error) => this.lost(error),
     );
-    device.pushErrorScope('validation'); // one is open at all times, from submit to submit
+    device.pushErrorScope('validation'); // one is open at all times, from read to read
   }
 
   /** Records the first error; every later read rejects with it. */
@@ -151,6 +151,7 @@ export class Queue {
           if (size > 0) this.openEncoder().copyBufferToBuffer(buffer.gpu, offset, staging, 0, size);
           extra?.encode(this.openEncoder(), staging, size);
           this.submit();
+          this.askForErrors();
           stretch = this.pace?.read(performance.now());
           if (this.flights.any) this.flights.prove(new Promise<void>((done) => (settled = done)));
           resolve(staging);
@@ -275,13 +276,17 @@ export class Queue {
       this.device.queue.writeBuffer(this.uniforms, 0, this.uniformData, 0, (this.encoded * UNIFORM_BYTES) / 4);
     }
     this.device.queue.submit([this.encoder.finish()]);
+    this.encoder = null;
+    this.encoded = 0;
+    this.submits++;
+  }
+
+  /** Asks for the errors of all that was submitted since the last time: not at each submit, which it would make slower. */
+  private askForErrors(): void {
     const ops = [...this.ops].join(', ');
     this.watch(this.device.popErrorScope(), (message) => `GPU error in ${ops || 'a copy'}: ${message}`);
     this.device.pushErrorScope('validation');
     this.ops.clear();
-    this.encoder = null;
-    this.encoded = 0;
-    this.submits++;
   }
 
   private stagingBuffer(size: number): GPUBuffer {

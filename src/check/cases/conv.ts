@@ -42,6 +42,7 @@ const geometries: [title: string, x: Shape, weight: Shape, options?: ConvOptions
   ['two groups', [2, 4, 5, 6], [6, 2, 3, 3], { padding: 1, groups: 2 }],
   ['groups of as many channels as a thread takes', [1, 2, 4, 4], [16, 1, 3, 3], { padding: 1, groups: 2 }],
   ['groups of more channels than a thread takes', [1, 18, 3, 4], [22, 9, 2, 2], { groups: 2 }],
+  ['groups of seven channels', [1, 2, 3, 5], [14, 1, 2, 2], { groups: 2 }],
   ['such groups, and stride', [1, 27, 3, 4], [33, 9, 2, 2], { stride: 2, groups: 3 }],
   ['depthwise', [2, 5, 6, 7], [5, 1, 3, 3], { padding: 1, groups: 5 }],
   ['depthwise, with two channels of each', [2, 3, 7, 8], [6, 1, 3, 3], { stride: 2, padding: 1, groups: 3 }],

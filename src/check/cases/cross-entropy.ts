@@ -61,7 +61,7 @@ const shapes = sizes.flatMap(([title, shape]): Case[] => [
   { op: 'pickClass', title, inputs: scored(shape), run: nll() },
   { op: 'placeClass', title, inputs: [...scored(shape), incoming(shape)], run: slopes(nll()) },
 ]);
-shapes.push({ op: 'pickClass', title: 'rows of five workgroups', inputs: scored([300, 3]), run: nll() });
+shapes.push({ op: 'pickClass', title: 'rows of six workgroups', inputs: scored([370, 3]), run: nll() });
 
 /** Options taken together, with labels from a number that may be ignored. */
 const settings: [title: string, options: Options, from: number][] = [

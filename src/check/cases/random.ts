@@ -189,6 +189,7 @@ const OPTIONS: TruncatedNormalOptions[] = [
   { low: 1, high: 5 },
   { low: -40, high: -1.5 },
   { low: -9, high: -6.5 },
+  { low: -12, high: -9 },
   { mean: -1, std: 2, low: Number.NEGATIVE_INFINITY, high: Number.POSITIVE_INFINITY },
 ];
 
