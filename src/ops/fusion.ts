@@ -224,6 +224,7 @@ ${at(chain, inputs, 'fusedIn', 'fused')}${stores.join('')}}
   };
 }
 
+/** Quads of what a chain computes: it reads its inputs at any place, one by one. */
 const ONE_BY_ONE = `fn takeFour(i: u32) -> vec4<IN> {
   return vec4<IN>(take(i), take(i + 1u), take(i + 2u), take(i + 3u));
 }

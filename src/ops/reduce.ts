@@ -232,6 +232,7 @@ const storedTypes = ({ reduction, dtype }: Job) => (reduction.out?.(dtype) ?? [d
 /** Whether a level hands its results to `put`: the last one, where there is one output of floats. */
 const hands = (job: Job, last: boolean) => last && ['f32', 'f16'].includes(storedTypes(job).join());
 
+/** The body of `withElements` by quads: a small tree, which errs less than a row. */
 const FOUR = `  let four = takeFour(at);
   let low = combine(load(four.x, index, start), load(four.y, index + params.runIndex, start));
   let high = combine(load(four.z, index + 2u * params.runIndex, start), load(four.w, index + 3u * params.runIndex, start));

@@ -17,7 +17,7 @@ export function rowsOf(all: number, most: 8 | 16, gpu: GpuTraits): 1 | 4 | 8 | 1
   return all <= 8 || most === 8 || lanesOf(gpu) < 8 ? 8 : 16;
 }
 
-/** The lines, first in the preamble, that declare ROWS and `a` at a binding, with `placesOf` and `rowsAt`. */
+/** The lines, first in the preamble, that declare ROWS and `a` at a binding, with `placesOf` and `rowsAt`, and the sums of products. */
 export function readingRows(ROWS: number, binding: number, gpu: GpuTraits): string {
   const LANES = ROWS === 1 ? 0 : lanesOf(gpu);
   return [
