@@ -1,6 +1,7 @@
 // One training run: a task, training, test, and the files that stay.
-import { hostTensors } from '../io/checkpoint.ts';
+
 import { encodeSafetensors } from '../io/safetensors.ts';
+import { hostTensors } from '../tensor/state.ts';
 import { AnomalyError } from '../train/anomaly.ts';
 import type { Callback } from '../train/callback.ts';
 import { EarlyStopping } from '../train/early-stopping.ts';

@@ -1,8 +1,5 @@
 // The file of a checkpoint: tensors by group in the safetensors format, and values as JSON in its metadata.
-import type { HostArray } from '../tensor/dtype.ts';
-import type { Shape } from '../tensor/shape.ts';
 import type { HostTensor } from '../tensor/state.ts';
-import type { Tensor } from '../tensor/tensor.ts';
 import { decodeSafetensors, encodeSafetensors, safetensorsMetadata } from './safetensors.ts';
 
 /** The key of the metadata, and the version of what it holds. */
@@ -34,14 +31,4 @@ export function unpackCheckpoint(bytes: Uint8Array): { groups: TensorGroups; val
     groups[group][key.slice(dot + 1)] = tensor;
   }
   return { groups, values };
-}
-
-/** Reads tensors. All reads are queued at once, so that later changes do not show. */
-export async function hostTensors(
-  tensors: Record<string, Tensor>,
-): Promise<Record<string, { shape: Shape; data: HostArray }>> {
-  const reads = Object.entries(tensors).map(
-    async ([name, tensor]) => [name, { shape: tensor.shape, data: await tensor.data() }] as const,
-  );
-  return Object.fromEntries(await Promise.all(reads));
 }

@@ -232,14 +232,13 @@ const ONE_BY_ONE = `fn takeFour(i: u32) -> vec4<IN> {
 
 /** A dispatch whose `take` computes the element by a chain of these inputs, bound as `reads`: the result of its last member. */
 export function takeThrough(told: Told, chain: Chain, inputs: TypedLayout[], reads: Slot[]): Told {
-  const take = told.take!;
+  const { binding: take, quads } = told.take!;
   const first = nextBinding(told);
   // The first takes the place of the input.
   const declared = inputs.map(({ dtype }, k) => {
     const binding = k === 0 ? take : first + k - 1;
     return `@group(0) @binding(${binding}) var<storage, read> takenIn${k}: array<${WGSL_TYPE[dtype]}>;\n`;
   });
-  const quads = told.shader.preamble?.includes(taking(take, 'IN', true));
   const text = `${declared.join('')}${functions(chain, types(chain, inputs), 'taken')}\
 fn take(i: u32) -> IN {
 ${at(chain, inputs, 'takenIn', 'taken')}  return v${chain.members.length - 1};

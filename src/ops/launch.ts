@@ -41,7 +41,7 @@ fn put(i: u32, value: f32) {
 
 /**
  * Lines that declare the input at `binding` and `fn take(i: u32)`, by which a shader reads it, i an index into its memory; with
- * `quads` also `fn takeFour(i: u32)`, for four neighbours at once, i a multiple of 4. A dispatch with `take: binding` lets a
+ * `quads` also `fn takeFour(i: u32)`, for four neighbours at once, i a multiple of 4. A dispatch with `take` lets a
  * compiled program replace them by lines that compute the elements.
  */
 export const taking = (binding: number, type: string, quads = false) =>

@@ -213,7 +213,7 @@ function planLevels(job: Job, offset: number, kept: Part, gone: Part, first: boo
         constants({ WG, BLOCK: BLOCK[kind], ...(!byColumns && { LANES: QUADS ? 4 : 1 }) }),
     },
     params,
-    ...(first ? { take: 0 } : {}),
+    ...(first ? { take: { binding: 0, quads: QUADS } } : {}),
     ...(hands(job, chunks === 1) ? { put: 1 } : {}),
     workgroups: grid(byColumns ? ceilDiv(outputs * chunks, WG) : outputs * chunks),
   };

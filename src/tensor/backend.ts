@@ -69,8 +69,8 @@ export interface Dispatch {
    * in its final form.
    */
   put?: number;
-  /** The binding of input 0, where the shader reads its elements by `take` alone (see taking in ops/launch.ts). */
-  take?: number;
+  /** The binding of input 0, where the shader reads its elements by `take` alone, or in `quads` too (see taking in ops/launch.ts). */
+  take?: { binding: number; quads: boolean };
   /** What is bound behind the uniform block, reads first. */
   more?: { reads: Slot[]; writes: Slot[] };
   /**

@@ -1,4 +1,5 @@
 // Values of tensors on the host, as checkpoints hold them, and how they come back into tensors.
+import type { HostArray } from './dtype.ts';
 import { ShapeError } from './errors.ts';
 import { elementCount, format, type Shape, sameShape } from './shape.ts';
 import type { Tensor } from './tensor.ts';
@@ -34,4 +35,14 @@ export function checkState(
 export function loadState(owner: string, mine: Record<string, Tensor>, state: Record<string, HostTensor>): void {
   checkState(owner, mine, state);
   for (const [key, tensor] of Object.entries(mine)) tensor.assign(state[key].data);
+}
+
+/** Reads tensors. All reads are queued at once, so that later changes do not show. */
+export async function hostTensors(
+  tensors: Record<string, Tensor>,
+): Promise<Record<string, { shape: Shape; data: HostArray }>> {
+  const reads = Object.entries(tensors).map(
+    async ([name, tensor]) => [name, { shape: tensor.shape, data: await tensor.data() }] as const,
+  );
+  return Object.fromEntries(await Promise.all(reads));
 }

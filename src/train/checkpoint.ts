@@ -1,8 +1,9 @@
 // Checkpoints of a run: model, optimizer, schedule, callbacks, random counter and position in the data, in one file.
 import { join, makeFolder, writeWhole } from '#files';
-import { hostTensors, packCheckpoint, type TensorGroups, unpackCheckpoint } from '../io/checkpoint.ts';
+import { packCheckpoint, type TensorGroups, unpackCheckpoint } from '../io/checkpoint.ts';
 import type { HostTensor } from '../nn/module.ts';
 import type { OptimizerValues } from '../optim/index.ts';
+import { hostTensors } from '../tensor/state.ts';
 import type { Callback, CallbackState, EpochReport, Training, TrainingState } from './callback.ts';
 import { gradeOf } from './early-stopping.ts';
 

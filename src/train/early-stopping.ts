@@ -1,6 +1,7 @@
 // EarlyStopping: a callback that ends training when an epoch's loss or accuracy gets no better any more.
-import { hostTensors } from '../io/checkpoint.ts';
+
 import type { HostTensor, Module } from '../nn/module.ts';
+import { hostTensors } from '../tensor/state.ts';
 import type { Callback, CallbackState, EpochReport, Training } from './callback.ts';
 
 export interface EarlyStoppingOptions {

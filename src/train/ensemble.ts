@@ -1,6 +1,5 @@
 // Ensembles: several models that answer together, mostly better than the mean of them.
 import { noGrad } from '../autograd/tape.ts';
-import { hostTensors } from '../io/checkpoint.ts';
 import { evaluating } from '../nn/modes.ts';
 import { type HostTensor, Module } from '../nn/module.ts';
 import { argmax, cast, crossEntropy, exp, logSoftmax, logsumexp, mean, nllLoss, oneHot, sub } from '../ops/index.ts';
@@ -8,6 +7,7 @@ import { stack } from '../ops/join.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import { scope } from '../tensor/scope.ts';
 import { format } from '../tensor/shape.ts';
+import { hostTensors } from '../tensor/state.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { type Data, deviceOf, upload } from './batch.ts';
 import { numbersOf } from './step.ts';

@@ -2,12 +2,12 @@
 import { backward } from '../autograd/backward.ts';
 import { noGrad } from '../autograd/tape.ts';
 import { gradcheckModule } from '../check/gradcheck-module.ts';
-import { hostTensors } from '../io/checkpoint.ts';
 import type { Module } from '../nn/module.ts';
 import type { Optimizer } from '../optim/index.ts';
 import { zeros } from '../tensor/creation.ts';
 import type { HostArray } from '../tensor/dtype.ts';
 import { scope } from '../tensor/scope.ts';
+import { hostTensors } from '../tensor/state.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { type Examples, type Loss, type Pair, rowsOf, type Task, upload } from './batch.ts';
 import { type SanityCheck, short } from './sanity-report.ts';
