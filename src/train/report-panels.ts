@@ -1,7 +1,7 @@
 // The parts of a report that are words and numbers: findings, tiles, filters, flags, epochs.
 import type { HostTensor } from '../nn/module.ts';
+import { diagnose } from './diagnose.ts';
 import type { Finding } from './diagnosis.ts';
-import { diagnose } from './diagnosis-loss.ts';
 import { escapeHtml } from './report-chart.ts';
 import { duration, fixed, grouped, inPoints, percent, significant } from './report-format.ts';
 import type { Report } from './report-records.ts';
