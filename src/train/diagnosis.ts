@@ -80,7 +80,7 @@ export function gapDiagnosis(
       text: `Too little capacity: ${gapText}, and neither rises any more. Make the model larger, or regularize it less.`,
     };
   }
-  const above = `validation accuracy ${percent(validationAccuracy, 1)} is above training accuracy ${percent(trainAccuracy, 1)}, a mean over the epoch in which it rose`;
+  const above = `validation accuracy ${percent(validationAccuracy, 1)} is above training accuracy ${percent(trainAccuracy, 1)}, a mean over the whole epoch`;
   return { kind: 'good', text: `No overfitting: ${gap < 0 ? above : gapText}.` };
 }
 
