@@ -91,9 +91,7 @@ describe('the page', () => {
       ...['Size of updates', 'Epochs', 'First-layer filters', 'Run', 'Layers', 'Histograms'],
     ]);
     expect(html).toContain('block.0 <small>Linear&#60;x&#62;</small>');
-    expect(html).toContain(
-      'After epoch 3 validation is 5.0 points above training, a mean over the whole epoch',
-    );
+    expect(html).toContain('After epoch 3 validation is 5.0 points above training, a mean over the whole epoch');
     expect(html).toContain('<p>Training figures are means over an epoch');
     // Two steps to choose from, four layers each.
     expect(html.match(/<th scope="row">block\.\d <small>/g)).toHaveLength(8);

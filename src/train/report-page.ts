@@ -91,7 +91,7 @@ th { font-weight: 500; color: var(--soft); }
 .epochs th, .epochs td { text-align: right; white-space: nowrap; vertical-align: bottom; } .epochs th { white-space: normal; } .epochs th:first-child, .epochs td:first-child { text-align: left; } .epochs td + td, .epochs th + th { padding-left: 8px; }
 @media (max-width: 560px) { main { padding: 20px 12px 40px; } main, .pair, .stack { gap: 14px; } .plot { grid-template-rows: 230px 22px auto; grid-template-columns: 18px 42px minmax(0, 1fr); }
   .small .plot { grid-template-rows: 110px 22px auto; }
-  .panel, .chart { padding: 14px 12px; } .trio { gap: 14px; } .tiles { grid-template-columns: 1fr 1fr; } .tiles dd { font-size: 20px; }
+  .scroll tr > :first-child { box-shadow: 1px 0 var(--rule); } .panel, .chart { padding: 14px 12px; } .trio { gap: 14px; } .tiles { grid-template-columns: 1fr 1fr; } .tiles dd { font-size: 20px; }
   .epochs { font-size: 11.5px; } .epochs th, .epochs td { padding-right: 2px; } .epochs td + td, .epochs th + th { padding-left: 4px; } .epochs :last-child { padding-right: 0; } }
 @media print { body { background: none; } .panel, .chart, .tiles > div { break-inside: avoid; box-shadow: none; } }
 `;
