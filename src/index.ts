@@ -64,8 +64,8 @@ export type {
   TrainingState,
 } from './train/callback.ts';
 export { type Checkpoint, type CheckpointOptions, decodeCheckpoint, encodeCheckpoint } from './train/checkpoint.ts';
+export { diagnose } from './train/diagnose.ts';
 export type { Finding } from './train/diagnosis.ts';
-export { diagnose } from './train/diagnosis-loss.ts';
 export { type DistillOptions, distill, distillLoss } from './train/distill.ts';
 export { EarlyStopping, type EarlyStoppingOptions } from './train/early-stopping.ts';
 export { type Combine, Ensemble, type EnsembleOutcome, snapshot } from './train/ensemble.ts';

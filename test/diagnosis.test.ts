@@ -1,6 +1,7 @@
 // Each diagnosis, provoked by really training a small net, and named as what it is.
 import { init, manualSeed, nn, noGrad, optim, randn, type Tensor, tensor } from 'downhill';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { diagnose } from '../src/train/diagnose.ts';
 import {
   deadDiagnosis,
   depthDiagnosis,
@@ -11,7 +12,7 @@ import {
   saturationDiagnosis,
   updateDiagnosis,
 } from '../src/train/diagnosis.ts';
-import { diagnose, lossDiagnosis } from '../src/train/diagnosis-loss.ts';
+import { lossDiagnosis } from '../src/train/diagnosis-loss.ts';
 import type { ProbeRecord } from '../src/train/monitor-records.ts';
 import { reportHtml } from '../src/train/report.ts';
 import { monitored } from './monitored.ts';
@@ -213,21 +214,28 @@ describe('gap of accuracies', () => {
 });
 
 describe('units', () => {
-  test('ReLUs that one large step switched off are dead, once they have been for three probes', async () => {
+  test('ReLUs that one large step switched off are dead, once they have been for two probes after step 1', async () => {
     const { probes } = await onSpirals(10, { steps: 80 });
     expect(probes).toHaveLength(4);
     const [{ kind, text }] = deadDiagnosis(probes);
-    expect(kind).toBe('dead units');
+    expect(kind).toBe('dead layer');
     expect(text).toMatch(
-      /^Dead ReLU units: \d+ of 32 units \(\d+ %\) of 1 \(ReLU\) gave 0 for every example of the last 3/,
+      /^Dead ReLU units: all 32 units of 1 \(ReLU\) gave 0 for every example at step 61, so that no/,
     );
-    expect(deadDiagnosis(probes.slice(0, 2))).toEqual([]);
+    // A layer that is off as a whole shows so at once.
+    expect(deadDiagnosis(probes.slice(0, 2))).toMatchObject([{ kind: 'dead layer' }]);
+    const some = structuredClone(probes);
+    for (const { layers } of some) layers[1].dead = layers[1].dead!.filter((unit) => unit > 3);
+    const found = deadDiagnosis(some);
+    expect(found).toMatchObject([{ kind: 'dead units' }]);
+    expect(found[0].text).toMatch(
+      /^Dead ReLU units: 28 of 32 units \(88 %\) of 1 \(ReLU\) gave 0 for every example of the last 3/,
+    );
+    expect(deadDiagnosis(some.slice(0, 3))[0].text).toContain('of the last 2 probes');
+    expect(deadDiagnosis(some.slice(0, 2))).toEqual([]);
     // A unit that fired in one of the three is not dead.
-    const last = probes.slice(-3);
-    const alive = structuredClone(last);
-    alive[1].layers[1].dead = [];
-    expect(deadDiagnosis(last)).toHaveLength(1);
-    expect(deadDiagnosis(alive)).toEqual([]);
+    some[2].layers[1].dead = [];
+    expect(deadDiagnosis(some)).toEqual([]);
   });
 
   test('tanh and sigmoid with large weights are saturated, named with their share', async () => {

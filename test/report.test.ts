@@ -91,7 +91,8 @@ describe('the page', () => {
       ...['Size of updates', 'Epochs', 'First-layer filters', 'Run', 'Layers', 'Histograms'],
     ]);
     expect(html).toContain('block.0 <small>Linear&#60;x&#62;</small>');
-    expect(html).toContain('Gap after epoch 3, training less validation: −5.0 points');
+    expect(html).toContain('After epoch 3 validation is 5.0 points above training, a mean over the whole epoch');
+    expect(html).toContain('<p>Training figures are means over an epoch');
     // Two steps to choose from, four layers each.
     expect(html.match(/<th scope="row">block\.\d <small>/g)).toHaveLength(8);
     expect(html).toContain('<td>2 of 32</td>');
@@ -101,6 +102,25 @@ describe('the page', () => {
     expect(html).toContain('>block.0.weight</li>');
     expect(html).not.toContain('>frozen</li>');
     expect(html).toContain('The loss fell from');
+    expect(html).not.toContain('above the chart');
+  });
+
+  test('tells of batches above the loss chart, of a gap that is one, and has no columns without anything', () => {
+    const report = watched(3);
+    const spiked = report.steps.map((step) => ({ ...step, loss: step.step === 300 ? 400 : step.loss }));
+    const epochs = report.epochs.map((epoch) => ({ ...epoch, trainAccuracy: 0.97, validationAccuracy: 0.95 }));
+    const html = reportHtml({ ...report, steps: spiked, epochs });
+    expect(html).toContain('One batch lies above the chart, the highest at 400 in step 300');
+    expect(html).toContain('Gap after epoch 3, training less validation: 2.0 points');
+    expect(html).not.toContain('<p>Training figures are means');
+    const heads = (page: string) =>
+      [...page.matchAll(/<th scope="col">(zeros|dead units|saturated)</g)].map(([, name]) => name);
+    expect(heads(html)).toEqual(['zeros', 'dead units', 'zeros', 'dead units']);
+    const squashed = report.probes!.map((probe) => ({
+      ...probe,
+      layers: probe.layers.map((layer) => ({ ...layer, dead: null, saturated: 0 })),
+    }));
+    expect(heads(reportHtml({ ...report, probes: squashed }))).toEqual(['zeros', 'saturated', 'zeros', 'saturated']);
   });
 
   test('shows runs without accuracy, and one whose loss became no number', () => {

@@ -152,6 +152,12 @@ test('weight decay is a penalty, and off where examples are learnt by heart', as
     ['gradients arrive', true],
     ['20 examples by heart', true],
   ]);
+  // What is not looked at is told, too.
+  const bare = await sanity(new Net(), { data: examples(), gradients: false });
+  expect(bare.leftOut.map(({ name }) => name)).toEqual(['regularization raises the loss', 'gradients']);
+  expect(String(bare)).toContain(
+    '  --      regularization raises the loss: left out, since neither weight decay nor a penalty was given\n',
+  );
   const words = ['data', 'mean', 'chance', 'regularization', 'parameters', 'learning by heart'];
   expect(heard).toEqual(words.map((name, i) => `${i}/6 ${name}`));
 });

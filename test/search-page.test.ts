@@ -77,6 +77,14 @@ describe('the page', () => {
       expect(html).not.toContain('Grid against random');
     }
     expect(none).toContain('no trial has a score');
+    // Why there is no picture of grid and random.
+    const why = (html: string) => html.match(/There is no picture of grid against random: (.*?)\.<\/p>/)?.[1];
+    expect(why(one)).toBe('it takes 8 trials in the first stage that did not fail, and there is 1');
+    expect(why(single)).toBe('it takes two hyperparameters');
+    const flat = await search(() => ({ score: 1 }), { space, trials: 12 });
+    const drawn = why(searchHtml({ ...flat, trials: flat.trials.slice(0, 7) }, page));
+    expect(drawn).toBe('it takes 8 trials in the first stage that did not fail, and there are 7');
+    expect(why(searchHtml(await made(), page))).toBeUndefined();
   });
 });
 

@@ -1,5 +1,6 @@
 // All layers, with PyTorch's names, defaults and parameter shapes.
 export * from './activation.ts';
+export * from './activation-composed.ts';
 export * from './attention.ts';
 export { BatchNorm1d, BatchNorm2d, type BatchNormLayerOptions } from './batch-norm.ts';
 export * from './container.ts';

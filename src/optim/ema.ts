@@ -11,7 +11,7 @@ import { checkRange } from './check.ts';
 
 /**
  * Keeps averages = decay averages + (1 - decay) parameters, from the parameters as they are now on. Call update() after every
- * step, one dispatch for all parameters; to evaluate with the averages, swap() them in, and swap() back before the next step.
+ * step, one dispatch for all parameters, or give it to `fit` as `ema`, which does; to evaluate with the averages, swap() them in, and swap() back before the next step.
  * Buffers, such as running statistics, have no averages.
  *
  * Throws a RangeError unless 0 <= decay < 1, and a ShapeError where the parameters are none or not leaves that require
@@ -29,6 +29,11 @@ export class EMA {
     this.decay = decay;
     this.arena = new ParameterArena('EMA', parameters);
     this.averages = noGrad(() => keep(contiguous(this.arena.values())));
+  }
+
+  /** The parameters, in the order in which they were given. */
+  get parameters(): readonly Tensor[] {
+    return this.arena.parameters;
   }
 
   /** Whether the parameters hold the averages, since an odd number of calls of swap(). */

@@ -70,7 +70,10 @@ const largest = (x: Tensor): Tensor => apply(gradNormOp, [x], { normType: Number
  *
  * The direction is -H g by the two-loop recursion over the remembered pairs, H beginning as (s y) / (y y) of the last one. The
  * first trial is lr long, in the very first iteration lr min(1, 1 / sum |g|). A pair without positive curvature is left out.
- * Options, names and defaults are PyTorch's with `lineSearchFn: 'strong_wolfe'`. Throws a RangeError for an option out of range.
+ * Options, names and defaults are PyTorch's with `lineSearchFn: 'strong_wolfe'`. As there, a line goes through all parameters at
+ * once, so that there are no groups, and the search follows the loss that the closure returns: weight decay is a penalty there,
+ * `loss.add(l2Penalty(model.parameters()).mul(weightDecay / 2))`, and gradients are not clipped, since they would no longer
+ * be those of the loss. Throws a RangeError for an option out of range, and a TypeError for parameter groups.
  */
 export class LBFGS {
   /** One group; its learning rate may be set between steps. */
@@ -81,6 +84,17 @@ export class LBFGS {
   private running = false;
 
   constructor(parameters: Iterable<Tensor>, options: Partial<LBFGSOptions> = {}) {
+    const given = [...parameters] as unknown[];
+    if (given.some((one) => !(one instanceof Tensor) && typeof one === 'object' && one !== null && 'params' in one)) {
+      throw new TypeError(
+        'LBFGS: expected one list of parameters, got groups: its steps move all parameters by one length',
+      );
+    }
+    if ('weightDecay' in options) {
+      throw new TypeError(
+        'LBFGS: there is no option weightDecay: add weightDecay / 2 times l2Penalty() to the loss in the closure',
+      );
+    }
     const defaults = { lr: 1, maxIter: 20, maxEval: 0, toleranceGrad: 1e-7, toleranceChange: 1e-9, historySize: 100 };
     const { lr, ...rest } = withDefaults<LBFGSOptions>('LBFGS', defaults, options);
     const { maxIter, historySize, toleranceGrad, toleranceChange } = rest;
@@ -89,7 +103,7 @@ export class LBFGS {
     checkWhole('LBFGS', { maxIter, maxEval: rest.maxEval, historySize }, 1);
     this.options = rest;
     this.history = new History(historySize);
-    this.arena = new ParameterArena('LBFGS', parameters);
+    this.arena = new ParameterArena('LBFGS', given as Tensor[]);
     this.paramGroups = [{ params: this.arena.parameters, lr }];
   }
 

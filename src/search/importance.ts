@@ -3,7 +3,7 @@ import { placeOf, type Space } from './space.ts';
 import type { TrialRecord } from './trial.ts';
 
 /** Fewer trials than this tell nothing. */
-const LEAST = 8;
+export const LEAST = 8;
 
 /** Trials from worst to best as ranks from 0 to 1; stopped ones are worst, failed ones left out. */
 export function scoreRanks<S extends Space>(

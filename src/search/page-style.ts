@@ -36,7 +36,7 @@ section > h2 ~ div { margin-top: 12px; }
 .above .fall, .area svg.up path { stroke: var(--soft); stroke-width: 1; opacity: .4; stroke-dasharray: 2 3; }
 .trials th, .trials td { white-space: nowrap; padding-right: 18px; } .trials tr.top { font-weight: 600; }
 .trials td:last-child { color: var(--soft); font-weight: 400; }
-.trials tbody tr.lit { background: color-mix(in oklab, var(--training) 10%, transparent); }
+.trials tbody tr.lit, .trials tr.lit > :first-child { background: color-mix(in oklab, var(--training) 10%, var(--panel)); }
 .hover { position: fixed; z-index: 3; padding: 6px 9px; background: var(--panel); color: var(--ink); border: 1px solid var(--rule); border-radius: 6px;
   box-shadow: 0 2px 10px rgb(0 0 0 / .18); font-size: 12.5px; pointer-events: none; max-width: min(320px, 80vw); }
 @media (max-width: 560px) { .scatter .plot { grid-template-rows: 210px 22px auto; grid-template-columns: 18px 46px minmax(0, 1fr); } .above { margin-left: 64px; } }

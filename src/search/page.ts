@@ -2,7 +2,7 @@
 import { escapeHtml } from '../train/report-chart.ts';
 import { duration, grouped } from '../train/report-format.ts';
 import { page } from '../train/report-page.ts';
-import { importance, scoreRanks } from './importance.ts';
+import { importance, LEAST, scoreRanks } from './importance.ts';
 import { pageScript, pageStyle } from './page-style.ts';
 import { type Dot, dotPlace, rangeScale, scatter, scoreScale } from './scatter.ts';
 import { ranked, type SearchResult } from './search.ts';
@@ -109,14 +109,23 @@ function charts<S extends Space>(result: SearchResult<S>, named: SearchPage, for
     ),
   );
   const first = shown.filter(({ stage }) => stage === 1);
-  // Only where one is known to matter.
-  const picture = weight?.[order[0]] ? versus({ ...plan, trials: first, order, ranks, dotOf }) : null;
+  const missing = unknown(order, weight, first.length);
+  const picture = missing ?? versus({ ...plan, trials: first, order, ranks, dotOf });
+  const why = missing ?? (picture === null ? 'no grid over two hyperparameters has as few points' : null);
   const bandsNote = spaces.length > 1 ? '<li class="band-key">range of a later stage</li>' : '';
   const key = `<ul class="key"><li>worst<span></span>best, by rank</li><li class="best-key">the best</li><li class="stopped-key">stopped early</li>${bandsNote}</ul>`;
   return `${key}
 <section><h2>Score against each hyperparameter</h2><div class="many">${against.join('')}</div></section>
 ${pairs.length > 0 ? `<section><h2>Pairs, coloured by score</h2><div class="many">${pairs.join('')}</div></section>` : ''}
-${picture ?? ''}`;
+${why === null ? picture : `<p class="note">There is no picture of grid against random: ${why}.</p>`}`;
+}
+
+/** Why nobody can tell which hyperparameter matters most, and which less; null where it is known. */
+function unknown(order: string[], weight: Record<string, number> | null, trials: number): string | null {
+  if (order.length < 2) return 'it takes two hyperparameters';
+  if (!weight)
+    return `it takes ${LEAST} trials in the first stage that did not fail, and there ${trials === 1 ? 'is' : 'are'} ${trials}`;
+  return weight[order[0]] > 0 ? null : 'no hyperparameter alone explains the score';
 }
 
 function table<S extends Space>({ trials, plan, best }: SearchResult<S>, named: SearchPage, format: Format): string {

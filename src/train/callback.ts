@@ -1,6 +1,6 @@
 // What callbacks and probes see of a training run, and what they may do.
 import type { HostTensor, Module } from '../nn/module.ts';
-import type { GradScaler, Optimizer } from '../optim/index.ts';
+import type { EMA, GradScaler, Optimizer } from '../optim/index.ts';
 import type { HostArray } from '../tensor/dtype.ts';
 import type { Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -11,6 +11,8 @@ export interface Training {
   readonly optimizer: Optimizer;
   /** What scales losses in float16; null in float32. */
   readonly scaler: GradScaler | null;
+  /** The averages that fit was given. */
+  readonly ema: EMA | null;
   /** Optimizer steps that the model has taken. Reports come up to two steps later, so that reading never waits. */
   readonly step: number;
   /** Optimizer steps in all. */

@@ -3,7 +3,7 @@ import { join, makeFolder, writeWhole } from '#files';
 import { packCheckpoint, type TensorGroups, unpackCheckpoint } from '../io/checkpoint.ts';
 import type { HostTensor } from '../nn/module.ts';
 import type { OptimizerValues } from '../optim/index.ts';
-import { hostTensors } from '../tensor/state.ts';
+import { checkState, hostTensors } from '../tensor/state.ts';
 import type { Callback, CallbackState, EpochReport, Training, TrainingState } from './callback.ts';
 import { gradeOf } from './early-stopping.ts';
 
@@ -15,6 +15,8 @@ export interface Checkpoint {
   optimizer: { tensors: Record<string, HostTensor>; values: OptimizerValues };
   /** For GradScaler.loadStateDict(), where losses were scaled. */
   scaler: Record<string, HostTensor> | null;
+  /** For EMA.loadStateDict(), where fit kept averages. */
+  ema: { tensors: Record<string, HostTensor>; values: { decay: number } } | null;
   callbacks: Record<string, CallbackState>;
   training: TrainingState;
 }
@@ -33,30 +35,37 @@ function stateful(callbacks: readonly Callback[]): [name: string, callback: Requ
 
 /** The bytes of a checkpoint of a run as it stands: to keep where there are no files, and to give to fit as `resume`. */
 export async function encodeCheckpoint(training: Training): Promise<Uint8Array> {
-  const { model, optimizer, scaler, callbacks } = training;
+  const { model, optimizer, scaler, ema, callbacks } = training;
   const kept = optimizer.stateDict();
   const optimizerValues = structuredClone(kept.values);
+  const averages = ema?.stateDict();
   const states = stateful(callbacks).map(([name, callback]) => [name, callback.stateDict()] as const);
   const callbackValues = structuredClone(Object.fromEntries(states.map(([name, { values }]) => [name, values])));
-  const [modelTensors, optimizerTensors, scalerTensors, state] = await Promise.all([
+  const [modelTensors, optimizerTensors, scalerTensors, emaTensors, state] = await Promise.all([
     hostTensors(model.stateDict()),
     hostTensors(kept.tensors),
     hostTensors(scaler?.stateDict() ?? {}),
+    hostTensors(averages?.tensors ?? {}),
     training.state(),
   ]);
   const groups: TensorGroups = { model: modelTensors, optimizer: optimizerTensors };
   if (scaler) groups.scaler = scalerTensors;
+  if (ema) groups.ema = emaTensors;
   for (const [name, { tensors }] of states) groups[`callback:${name}`] = tensors;
-  return packCheckpoint(groups, { training: state, optimizer: optimizerValues, callbacks: callbackValues });
+  return packCheckpoint(groups, {
+    ...{ training: state, optimizer: optimizerValues, callbacks: callbackValues },
+    ...(averages && { ema: averages.values }),
+  });
 }
 
 /** What encodeCheckpoint wrote. Throws an Error that says what is wrong with bytes that are no whole checkpoint. */
 export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
   const { groups, values } = unpackCheckpoint(bytes);
-  const { training, optimizer, callbacks } = values as {
+  const { training, optimizer, callbacks, ema } = values as {
     training: TrainingState;
     optimizer: OptimizerValues;
     callbacks: Record<string, unknown>;
+    ema?: { decay: number };
   };
   const states = Object.entries(callbacks).map(
     ([name, state]) => [name, { tensors: groups[`callback:${name}`] ?? {}, values: state }] as const,
@@ -65,6 +74,7 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
     model: groups.model ?? {},
     optimizer: { tensors: groups.optimizer ?? {}, values: optimizer },
     scaler: groups.scaler ?? null,
+    ema: ema ? { tensors: groups.ema ?? {}, values: ema } : null,
     callbacks: Object.fromEntries(states),
     training,
   };
@@ -75,7 +85,7 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
  * it is of another model or optimizer: it names the keys that are missing, unexpected or of another shape.
  */
 export async function restore(
-  { model, optimizer, scaler, callbacks }: Pick<Training, 'model' | 'optimizer' | 'scaler' | 'callbacks'>,
+  { model, optimizer, scaler, ema, callbacks }: Pick<Training, 'model' | 'optimizer' | 'scaler' | 'ema' | 'callbacks'>,
   saved: Checkpoint,
 ): Promise<void> {
   const before = await hostTensors(model.stateDict());
@@ -87,6 +97,10 @@ export async function restore(
       throw new Error(`resume: the checkpoint is of another ${what}: ${words}`);
     }
   };
+  if (saved.ema) {
+    const { tensors } = saved.ema;
+    as('ema', () => checkState('EMA', ema?.stateDict().tensors ?? {}, tensors));
+  }
   as('model', () => model.loadStateDict(saved.model));
   try {
     as('optimizer', () => optimizer.loadStateDict(saved.optimizer));
@@ -94,6 +108,7 @@ export async function restore(
     model.loadStateDict(before);
     throw error;
   }
+  if (saved.ema) ema?.loadStateDict(saved.ema);
   if (saved.scaler) scaler?.loadStateDict(saved.scaler);
   for (const [name, callback] of stateful(callbacks)) {
     const state = saved.callbacks[name];

@@ -1,24 +1,16 @@
 // What the shape of a loss curve says about the learning rate.
 import type { StepReport } from './callback.ts';
-import {
-  deadDiagnosis,
-  depthDiagnosis,
-  type EpochFigures,
-  type Finding,
-  gapDiagnosis,
-  saturationDiagnosis,
-  updateDiagnosis,
-  updateRatios,
-} from './diagnosis.ts';
-import type { ProbeRecord } from './monitor-records.ts';
+import type { Finding } from './diagnosis.ts';
 import { significant } from './report-format.ts';
-import { meanOf, median, momentsOf } from './statistics.ts';
+import { meanOf, momentsOf } from './statistics.ts';
 
 /** What diagnoses of the loss need of a step. */
 export type LossFigures = Pick<StepReport, 'step' | 'loss' | 'lr'>;
 
 /** Stretches that a curve is cut into. */
 const PARTS = 20;
+/** Updates that add up to less of the weights have changed as good as nothing. */
+const STILL = 0.1;
 
 /**
  * The loss over what the learning rates of the steps add up to, so that a schedule does not bend the curve, in 20 stretches.
@@ -35,8 +27,7 @@ export function lossDiagnosis(steps: readonly LossFigures[], ratio?: number): Fi
       text: `${seen}: the learning rate of ${significant(highest)} is too high. ${advice}`,
     };
   };
-  const tooLow = (seen: string): Finding => {
-    const advice = 'Take three to ten times as much.';
+  const tooLow = (seen: string, advice = 'Take three to ten times as much.'): Finding => {
     return {
       kind: 'rate too low',
       text: `${seen}: the learning rate of ${significant(highest)} is too low. ${advice}`,
@@ -72,12 +63,24 @@ export function lossDiagnosis(steps: readonly LossFigures[], ratio?: number): Fi
     return { kind: 'good', text };
   }
   const stuck = fell ? `The loss fell ${from} and stays there` : `The loss stays near ${significant(end)}`;
-  const [peak, jumps] = [Math.max(...level) > 1.5 * start, noise > 0.15 * end];
-  if (peak) return tooHigh(`${stuck}, after a rise to ${significant(Math.max(...level))}`);
+  // One step far too long is enough to switch a net off; a mean over its stretch would hide it.
+  const worst = steps.reduce((most, step) => (step.loss > most.loss ? step : most));
+  if (worst.loss > 2 * start && worst.loss > end + 6 * noise) {
+    return tooHigh(`${stuck}, after a jump to ${significant(worst.loss)} at step ${worst.step}`);
+  }
+  const jumps = noise > 0.15 * end;
+  if (Math.max(...level) > 1.5 * start) {
+    return tooHigh(`${stuck}, after a rise to ${significant(Math.max(...level))}`);
+  }
   if (ratio === undefined ? jumps : ratio > 1e-2 || (jumps && ratio > 1e-3)) {
     return tooHigh(`${stuck}, ${jumps ? 'jumping about' : 'with large updates'}`);
   }
   if (!fell && (ratio === undefined || ratio < 1e-4)) return tooLow(stuck);
+  const moved = (ratio ?? 0) * steps.length;
+  if (!fell && moved < STILL) {
+    const seen = `${stuck}, and all updates together are no more than ${significant(moved)} of the weights`;
+    return tooLow(seen, 'Take three to ten times as much, or train longer.');
+  }
   const text = `${stuck}: the model can do no more, or is stuck. Look at its capacity and its initial weights, and for dead or saturated units.`;
   return { kind: 'plateau', text };
 }
@@ -97,32 +100,4 @@ function stretches(steps: readonly LossFigures[]): number[][] {
     if (part.length === 0) part.push(i > 0 ? parts[i - 1].at(-1)! : steps[0].loss);
   });
   return parts;
-}
-
-/** What a run's records say, faults first. */
-export function diagnose(run: {
-  steps: readonly LossFigures[];
-  epochs: readonly EpochFigures[];
-  probes: readonly ProbeRecord[];
-}): Finding[] {
-  const middle = median(updateRatios(run.probes).map(({ ratio }) => ratio));
-  const depth = depthDiagnosis(run.probes);
-  const loss = lossDiagnosis(run.steps, middle);
-  const gap = gapDiagnosis(run.epochs);
-  // Where no signal comes through, no rate would help; and while training goes wrong, a small gap says nothing.
-  const blocked = depth.some(({ kind }) => kind === 'vanishing');
-  const says = {
-    overfitting: true,
-    'too little capacity': !blocked && loss?.kind !== 'rate too high' && loss?.kind !== 'rate too low',
-    good: !blocked && (loss === null || loss.kind === 'good'),
-  };
-  const all = [
-    blocked && loss?.kind === 'rate too low' ? null : loss,
-    ...depth,
-    ...deadDiagnosis(run.probes),
-    ...saturationDiagnosis(run.probes),
-    updateDiagnosis(run.probes),
-    gap && says[gap.kind] ? gap : null,
-  ].filter((finding) => finding !== null);
-  return [...all.filter(({ kind }) => kind !== 'good'), ...all.filter(({ kind }) => kind === 'good')];
 }

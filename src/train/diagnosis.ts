@@ -14,6 +14,7 @@ export type FindingKind =
   | 'updates too large'
   | 'updates too small'
   | 'dead units'
+  | 'dead layer'
   | 'saturation'
   | 'vanishing'
   | 'exploding';
@@ -27,8 +28,12 @@ export interface Finding<K = FindingKind> {
 /** What diagnoses of accuracy need of an epoch. */
 export type EpochFigures = Omit<EpochReport, 'seconds'>;
 
-/** Probes that a lasting state, such as a dead unit, is looked for in. */
+/** Probes that a lasting state, such as a dead unit, is looked for in, at most and at least. */
 const LASTING = 3;
+const ENOUGH = 2;
+
+/** Probes of what training made of a model: not of step 1, which measures its beginning, and Adam's first step of full size. */
+const trained = (probes: readonly ProbeRecord[]): ProbeRecord[] => probes.filter(({ step }) => step > 1);
 
 const present = (values: (number | null)[]): number[] => values.filter((value) => value !== null);
 
@@ -75,13 +80,14 @@ export function gapDiagnosis(
       text: `Too little capacity: ${gapText}, and neither rises any more. Make the model larger, or regularize it less.`,
     };
   }
-  return { kind: 'good', text: `No overfitting: ${gapText}.` };
+  const above = `validation accuracy ${percent(validationAccuracy, 1)} is above training accuracy ${percent(trainAccuracy, 1)}, a mean over the whole epoch`;
+  return { kind: 'good', text: `No overfitting: ${gap < 0 ? above : gapText}.` };
 }
 
-/** Median of update norm to weight norm over the probes, of parameters of rank 2 or more that are updated at all. */
+/** Median of update norm to weight norm over the probes after step 1, of parameters of rank 2 or more that are updated at all. */
 export function updateRatios(probes: readonly ProbeRecord[]): { name: string; ratio: number }[] {
   const byName = new Map<string, number[]>();
-  for (const { parameters } of probes) {
+  for (const { parameters } of trained(probes)) {
     for (const parameter of parameters) {
       const ratio = ratioOf(parameter);
       if (ratio === null || ratio === 0 || parameter.shape.length < 2) continue;
@@ -124,24 +130,31 @@ export function updateDiagnosis(probes: readonly ProbeRecord[]): Finding | null 
 
 const titled = ({ name, type }: LayerRecord) => `${name} (${type})`;
 
-/** The layers of a name in the last probes, oldest first; empty unless there are as many as it takes to call it lasting. */
-function lasting(probes: readonly ProbeRecord[], name: string): LayerRecord[] {
-  if (probes.length < LASTING) return [];
-  return probes.slice(-LASTING).flatMap(({ layers }) => layers.find((layer) => layer.name === name) ?? []);
-}
-
-/** ReLU units that were 0 for every example of the last three probes, where they are a tenth of their layer or more. */
-export function deadDiagnosis(probes: readonly ProbeRecord[]): Finding[] {
-  return (probes.at(-1)?.layers ?? []).flatMap((layer): Finding[] => {
-    const seen = lasting(probes, layer.name);
-    if (seen.length === 0 || !layer.dead) return [];
+/**
+ * ReLU units that were 0 for every example of the last probes after step 1, three or two, where they are a tenth of their
+ * layer or more. A layer all of whose units are 0 lets no gradient through: of it the last probe alone tells.
+ */
+export function deadDiagnosis(probes: readonly ProbeRecord[]): Finding<'dead units' | 'dead layer'>[] {
+  const lasting = trained(probes).slice(-LASTING);
+  return (probes.at(-1)?.layers ?? []).flatMap((layer): Finding<'dead units' | 'dead layer'>[] => {
+    if (!layer.dead) return [];
+    const whole = layer.dead.length === layer.units;
+    if (lasting.length < ENOUGH && !whole) return [];
+    const seen = whole
+      ? [layer]
+      : lasting.flatMap(({ layers }) => layers.find(({ name }) => name === layer.name) ?? []);
     const dead = layer.dead.filter((unit) => seen.every((earlier) => earlier.dead?.includes(unit))).length;
     if (dead === 0 || dead < 0.1 * layer.units) return [];
-    const count = `${dead} of ${layer.units} units (${Math.round((100 * dead) / layer.units)} %)`;
+    const count = whole
+      ? `all ${layer.units} units`
+      : `${dead} of ${layer.units} units (${Math.round((100 * dead) / layer.units)} %)`;
+    const where = whole
+      ? `at step ${probes.at(-1)!.step}, so that no gradient comes through`
+      : `of the last ${lasting.length} probes`;
     return [
       {
-        kind: 'dead units',
-        text: `Dead ReLU units: ${count} of ${titled(layer)} gave 0 for every example of the last ${LASTING} probes. Lower the learning rate, check the initial biases, or take LeakyReLU.`,
+        kind: whole ? 'dead layer' : 'dead units',
+        text: `Dead ReLU units: ${count} of ${titled(layer)} gave 0 for every example ${where}. Lower the learning rate, check the initial biases, or take LeakyReLU.`,
       },
     ];
   });

@@ -2,14 +2,14 @@
 import type { Module } from '../nn/module.ts';
 import { crossEntropy } from '../ops/index.ts';
 import { checkWhole } from '../optim/check.ts';
-import type { GradScalerOptions, Optimizer } from '../optim/index.ts';
+import { EMA, type GradScalerOptions, LBFGS, type Optimizer } from '../optim/index.ts';
 import type { Device } from '../tensor/device.ts';
 import { DeviceError } from '../tensor/errors.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Data, Loss } from './batch.ts';
 import type { Callback } from './callback.ts';
 import type { CheckpointOptions } from './checkpoint.ts';
-import type { Schedule } from './schedule.ts';
+import { checkSchedules, type Schedule } from './schedule.ts';
 
 export interface FitOptions {
   data: Data;
@@ -29,8 +29,12 @@ export interface FitOptions {
   augment?: (x: Tensor) => Tensor;
   /** Whether each epoch has its own order. Default true. */
   shuffle?: boolean;
-  /** A factor on the learning rate, from the share of training that is done; or a scheduler. Default: none. */
-  schedule?: Schedule;
+  /**
+   * A factor on the learning rate, from the share of training that is done; or a scheduler; or several, such as one of the
+   * learning rate and one of the momentum, of which one at most is a function, and takes no turns with a scheduler of the
+   * learning rate. Default: none.
+   */
+  schedule?: Schedule | readonly Schedule[];
   /** When the schedule moves on. Default: a function by step, a scheduler by epoch. */
   scheduleBy?: 'epoch' | 'step';
   /**
@@ -43,6 +47,11 @@ export interface FitOptions {
   /** Limits of the gradients' values, and then of their norm. */
   clipGradValue?: number;
   clipGradNorm?: number;
+  /**
+   * Averages of the parameters, which follow them behind every step, inside of the compiled step, and are part of
+   * checkpoints. Validation takes the parameters as they are: swap() afterwards. Default: none.
+   */
+  ema?: EMA;
   /** Labels that the loss leaves out. Default -100. */
   ignoreIndex?: number;
   callbacks?: Callback[];
@@ -96,7 +105,21 @@ export function settingsOf(model: Module, options: FitOptions): FitSettings {
     throw new RangeError('fit: expected precision float16 beside gradScaler, got float32');
   }
   if (data.length === 0) throw new RangeError('fit: expected at least one training example, got none');
+  // A user of JavaScript may give one.
+  if ((optimizer as unknown) instanceof LBFGS) {
+    throw new TypeError(
+      'fit: LBFGS searches along lines over the whole data: call its step(closure) in a loop instead',
+    );
+  }
+  checkSchedules(options.schedule, options.scheduleBy);
+  if (options.ema !== undefined && !(options.ema instanceof EMA)) {
+    throw new TypeError(`fit: expected ema to be an optim.EMA, got ${options.ema}`);
+  }
+  if (options.ema?.isSwapped) throw new Error('fit: the parameters hold the averages of ema; swap() them back first');
   const own = new Set(model.parameters());
+  if (options.ema && !options.ema.parameters.some((parameter) => own.has(parameter))) {
+    throw new RangeError("fit: expected an EMA of the model's parameters, got one that has none of them");
+  }
   if (!optimizer.parameters.some((parameter) => own.has(parameter))) {
     throw new RangeError("fit: expected an optimizer over the model's parameters, got one that has none of them");
   }

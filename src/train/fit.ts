@@ -1,7 +1,7 @@
 // fit: the training loop, the same in Node and in a page. Losses are read a few steps late, so that reading never waits.
 import { readBytes } from '#files';
 import type { Module } from '../nn/module.ts';
-import { GradScaler, type Optimizer } from '../optim/index.ts';
+import { type EMA, GradScaler, type Optimizer } from '../optim/index.ts';
 import { nextStream, randomState, type Stream, setRandomState, shuffled } from '../tensor/random.ts';
 import { checkData, checkExamples, type Data, type Examples, type Task, taskOf } from './batch.ts';
 import type { Callback, EpochReport, Training, TrainingState } from './callback.ts';
@@ -28,6 +28,7 @@ class Run implements Training {
   readonly model: Module;
   readonly optimizer: Optimizer;
   readonly scaler: GradScaler | null;
+  readonly ema: EMA | null;
   readonly callbacks: readonly Callback[];
   readonly stepsPerEpoch: number;
   readonly steps: number;
@@ -55,6 +56,7 @@ class Run implements Training {
     const { data, optimizer, callbacks, loss, checkpoint, compile, anomaly, epochs, batchSize, accumulate } = options;
     this.model = model;
     this.optimizer = optimizer;
+    this.ema = options.ema ?? null;
     this.data = data;
     this.task = task;
     this.options = options;
@@ -128,6 +130,11 @@ class Run implements Training {
     const mine = this.scaler ? 'float16' : 'float32';
     const its = saved.scaler ? 'float16' : 'float32';
     if (its !== mine) throw new RangeError(`resume: the checkpoint was made with precision ${its}, got ${mine}`);
+    if (!saved.ema !== !this.ema) {
+      throw new RangeError(
+        `resume: the checkpoint was made ${saved.ema ? 'with' : 'without'} ema, got ${this.ema ? 'one' : 'none'}`,
+      );
+    }
     await restore(this, saved);
     this.schedule.load(state);
     setRandomState(random);

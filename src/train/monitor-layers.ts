@@ -1,6 +1,6 @@
 // Measures a training step on the device: outputs of layers and their gradients, updates of parameters.
 import { apply, noGrad } from '../autograd/tape.ts';
-import { ReLU, Sigmoid, Tanh } from '../nn/layers.ts';
+import { ReLU, ReLU6, Sigmoid, Tanh } from '../nn/layers.ts';
 import type { Module } from '../nn/module.ts';
 import { packOp, places } from '../ops/arena.ts';
 import { concat } from '../ops/functions.ts';
@@ -167,7 +167,7 @@ export class Measurement {
       read: whole || this.histograms ? Math.ceil(output.size / samplingStep(output.size, SAMPLE)) : 0,
       inner: elementCount(output.shape.slice(dim + 1)),
       bounds: boundsOf(module),
-      rectifies: module instanceof ReLU && output.rank >= 2,
+      rectifies: (module instanceof ReLU || module instanceof ReLU6) && output.rank >= 2,
       hasGradient: false,
     };
     this.calls.push({ module, layer, output, taken, dim });

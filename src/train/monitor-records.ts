@@ -21,7 +21,7 @@ export interface LayerRecord {
   zeros: number;
   /** Share of outputs within 0.01 of a bound, of a tanh or a sigmoid; null for others. */
   saturated: number | null;
-  /** Of a ReLU: the units (features, or channels of a map) that were 0 for every example of the batch; null for others. */
+  /** Of a ReLU or ReLU6: the units (features, or channels of a map) that were 0 for every example of the batch; null for others. */
   dead: number[] | null;
   units: number;
   /** The gradient of the loss by the outputs; null where none arrived. */

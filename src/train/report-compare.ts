@@ -1,5 +1,5 @@
 // Several runs on one page: their curves on shared axes, what sets their flags apart, and what came of them.
-import { diagnose } from './diagnosis-loss.ts';
+import { diagnose } from './diagnose.ts';
 import { chart, escapeHtml, type Point, type Series } from './report-chart.ts';
 import { epochAxis, held, hue, lossAxes, percentAxis, running } from './report-curves.ts';
 import { duration, fixed, grouped, percent } from './report-format.ts';

@@ -67,17 +67,27 @@ export const held = (
     return here === null ? [] : [[epoch.epoch, here]];
   });
 
+/** What is told of batches whose loss lies above the chart. */
+function aboveNote({ steps }: Report, top: number): string | undefined {
+  const above = steps.filter(({ loss }) => loss > top);
+  if (above.length === 0) return undefined;
+  const highest = above.reduce((most, step) => (step.loss > most.loss ? step : most));
+  const what = above.length === 1 ? 'One batch lies' : `${grouped(above.length)} batches lie`;
+  return `${what} above the chart, the highest at ${significant(highest.loss)} in step ${grouped(highest.step)}`;
+}
+
 export function lossChart(report: Report): string {
   const each = report.steps.map(({ step, loss }): Point => [step / report.stepsPerEpoch, loss]);
   const trend = running(report, ({ loss }) => loss);
   const validation = held(report, ({ validationLoss }) => validationLoss);
   const values = (points: Point[]) => points.map(([, value]) => value);
   const axes = lossAxes(values(each), values([...trend, ...validation]));
-  return chart('Loss', epochAxis([report]), axes, [
+  const series: Series[] = [
     { name: 'training, each batch', color: TRAINING, style: 'faint', points: each },
     { name: 'training, running mean', color: TRAINING, style: 'line', points: trend },
     { name: 'validation', color: VALIDATION, style: 'marked', points: validation },
-  ]);
+  ];
+  return chart('Loss', epochAxis([report]), axes, series, { note: aboveNote(report, axes.linear.max) });
 }
 
 /** Percents up to 100, from below what matters. */
@@ -85,6 +95,12 @@ export function percentAxis(low: number): Axis {
   const step = 100 - low > 40 ? 20 : 100 - low > 15 ? 10 : 5;
   const min = Math.max(0, Math.floor((low - 0.5) / step) * step);
   return { label: 'accuracy, %', min, max: 100, ticks: roundTicks(min, 100), format: plain };
+}
+
+/** Training less validation in words. The one is a mean over an epoch, the other taken behind it, and so often ahead. */
+function gapNote(epoch: number, gap: number): string {
+  if (gap >= 0) return `Gap after epoch ${epoch}, training less validation: ${inPoints(gap)} points`;
+  return `After epoch ${epoch} validation is ${inPoints(-gap)} points above training, a mean over the whole epoch`;
 }
 
 export function accuracyChart(report: Report): string {
@@ -97,11 +113,8 @@ export function accuracyChart(report: Report): string {
   const values = (points: Point[]) => points.map(([, value]) => value);
   const low = Math.min(quantile(values(trend), 0.1), ...values(trained), ...values(validation), 99);
   const last = report.epochs.at(-1);
-  const gap =
-    last && last.trainAccuracy !== null && last.validationAccuracy !== null
-      ? inPoints(last.trainAccuracy - last.validationAccuracy)
-      : null;
-  const note = gap === null ? undefined : `Gap after epoch ${last!.epoch}, training less validation: ${gap} points`;
+  const known = last && last.trainAccuracy !== null && last.validationAccuracy !== null;
+  const note = known ? gapNote(last.epoch, last.trainAccuracy! - last.validationAccuracy!) : undefined;
   return chart(
     'Accuracy',
     epochAxis([report]),

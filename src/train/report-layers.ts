@@ -26,21 +26,24 @@ ${histograms(probes)}`;
 function layerTable({ layers }: ProbeRecord): string {
   const bars = barsOf(layers.map(({ activation }) => activation.std));
   const gradientBars = barsOf(layers.map(({ gradient }) => gradient?.std ?? null));
+  // Only a ReLU has dead units, and only tanh and sigmoid are saturated: no column without either.
+  const columns: [name: string, cell: (layer: LayerRecord, i: number) => string][] = [
+    ['mean', ({ activation }) => number(activation.mean)],
+    ['std', ({ activation }, i) => `${number(activation.std)}${bars[i]}`],
+    ['zeros', ({ zeros }) => share(zeros)],
+    ['dead units', ({ dead, units }) => (dead === null ? '' : `${dead.length} of ${grouped(units)}`)],
+    ['saturated', ({ saturated }) => share(saturated)],
+    ['gradient mean', ({ gradient }) => number(gradient?.mean)],
+    ['gradient std', ({ gradient }, i) => `${number(gradient?.std)}${gradientBars[i]}`],
+  ];
+  const shown = columns.filter(([, cell]) => layers.some((layer, i) => cell(layer, i) !== ''));
   const rows = layers.map((layer, i) => {
-    const { name, type, activation, zeros, saturated, dead, units, gradient } = layer;
-    const cells = [
-      number(activation.mean),
-      `${number(activation.std)}${bars[i]}`,
-      share(zeros),
-      dead === null ? '' : `${dead.length} of ${grouped(units)}`,
-      share(saturated),
-      number(gradient?.mean),
-      `${number(gradient?.std)}${gradientBars[i]}`,
-    ];
+    const { name, type } = layer;
+    const cells = shown.map(([, cell]) => cell(layer, i));
     const head = `<th scope="row">${escapeHtml(name)} <small>${escapeHtml(type)}</small></th>`;
     return `<tr>${head}${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`;
   });
-  const heads = ['layer', 'mean', 'std', 'zeros', 'dead units', 'saturated', 'gradient mean', 'gradient std'];
+  const heads = ['layer', ...shown.map(([name]) => name)];
   return `<div class="scroll"><table class="layers">
 <tr>${heads.map((name) => `<th scope="col">${name}</th>`).join('')}</tr>${rows.join('\n')}
 </table></div>`;

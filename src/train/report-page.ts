@@ -59,7 +59,7 @@ header .run { margin-right: 12px; color: var(--ink); }
 .y-ticks { grid-area: yt; position: relative; } .x-ticks { grid-area: xt; position: relative; }
 .plot i { font-style: normal; position: absolute; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .y-ticks i { right: 8px; transform: translateY(50%); line-height: 1; }
-.x-ticks i { top: 5px; transform: translateX(-50%); line-height: 1; }
+.x-ticks i { top: 8px; transform: translateX(-50%); line-height: 1; }
 .area { grid-area: area; position: relative; touch-action: pan-y; cursor: crosshair; }
 .area svg { position: absolute; inset: 0; width: 100%; height: 100%; overflow: visible; clip-path: inset(-6px -6px 0 -6px); }
 .area path { fill: none; stroke: var(--c); vector-effect: non-scaling-stroke; stroke-linejoin: round; stroke-linecap: round; }
@@ -71,7 +71,9 @@ header .run { margin-right: 12px; color: var(--ink); }
 .tip { position: absolute; top: 8px; padding: 6px 9px; background: var(--panel); color: var(--ink); border: 1px solid var(--rule); border-radius: 6px;
   box-shadow: 0 2px 10px rgb(0 0 0 / .18); pointer-events: none; white-space: nowrap; line-height: 1.45; }
 .tip span { display: block; } .tip span + span::before { content: ""; display: inline-block; width: 8px; height: 8px; border-radius: 50%; background: var(--c); margin-right: 6px; }
-.stack { display: grid; gap: 20px; min-width: 0; }
+.stack { display: grid; gap: 20px; min-width: 0; align-content: start; align-self: stretch; }
+.stack:has(> .chart) { align-content: stretch; grid-template-rows: 1fr; } .stack > .chart { display: flex; flex-direction: column; }
+.stack > .chart .pane:not([hidden]) { flex: 1; display: grid; } .stack > .chart .plot { grid-template-rows: minmax(300px, 1fr) 22px auto; }
 .filters { display: grid; grid-template-columns: repeat(4, 1fr); gap: 12px; }
 .filters.many { grid-template-columns: repeat(8, 1fr); gap: 6px; }
 .filters svg { display: block; width: 100%; border: 1px solid var(--rule); border-radius: 4px; }
@@ -79,17 +81,18 @@ header .run { margin-right: 12px; color: var(--ink); }
 .filters .high { --c: var(--high); } .filters .low { --c: var(--low); }
 .scale { display: flex; align-items: center; gap: 10px; margin-top: 14px; font-size: 12px; color: var(--soft); font-variant-numeric: tabular-nums; }
 .scale span { flex: 0 1 220px; height: 10px; border-radius: 5px; border: 1px solid var(--rule); background: linear-gradient(in oklab to right, var(--low), var(--zero), var(--high)); }
-.scroll { overflow-x: auto; }
+.scroll { overflow-x: auto; --hint: color-mix(in oklab, var(--ink) 22%, transparent); background: linear-gradient(to left, var(--panel) 40%, transparent) right / 48px 100% no-repeat local, linear-gradient(to left, var(--hint), transparent) right / 14px 100% no-repeat; }
+.scroll tr > :first-child { position: sticky; left: 0; z-index: 1; background: var(--panel); }
 table { border-collapse: collapse; width: 100%; font-size: 14px; font-variant-numeric: tabular-nums; margin-top: 8px; }
 th, td { padding: 6px 10px 6px 0; text-align: left; border-bottom: 1px solid var(--rule); white-space: nowrap; }
 td { overflow-wrap: anywhere; white-space: normal; }
 tr:last-child > * { border-bottom: 0; }
 th { font-weight: 500; color: var(--soft); }
-.epochs th, .epochs td { text-align: right; white-space: nowrap; vertical-align: bottom; } .epochs th { white-space: normal; } .epochs th:first-child, .epochs td:first-child { text-align: left; }
+.epochs th, .epochs td { text-align: right; white-space: nowrap; vertical-align: bottom; } .epochs th { white-space: normal; } .epochs th:first-child, .epochs td:first-child { text-align: left; } .epochs td + td, .epochs th + th { padding-left: 8px; }
 @media (max-width: 560px) { main { padding: 20px 12px 40px; } main, .pair, .stack { gap: 14px; } .plot { grid-template-rows: 230px 22px auto; grid-template-columns: 18px 42px minmax(0, 1fr); }
   .small .plot { grid-template-rows: 110px 22px auto; }
-  .panel, .chart { padding: 14px 12px; } .trio { gap: 14px; } .tiles { grid-template-columns: 1fr 1fr; } .tiles dd { font-size: 20px; }
-  .epochs { font-size: 12px; } .epochs th, .epochs td { padding-right: 4px; } .epochs :last-child { padding-right: 0; } }
+  .scroll tr > :first-child { box-shadow: 1px 0 var(--rule); } .panel, .chart { padding: 14px 12px; } .trio { gap: 14px; } .tiles { grid-template-columns: 1fr 1fr; } .tiles dd { font-size: 20px; }
+  .epochs { font-size: 11.5px; } .epochs th, .epochs td { padding-right: 2px; } .epochs td + td, .epochs th + th { padding-left: 4px; } .epochs :last-child { padding-right: 0; } }
 @media print { body { background: none; } .panel, .chart, .tiles > div { break-inside: avoid; box-shadow: none; } }
 `;
 

@@ -1,7 +1,7 @@
 // The parts of a report that are words and numbers: findings, tiles, filters, flags, epochs.
 import type { HostTensor } from '../nn/module.ts';
+import { diagnose } from './diagnose.ts';
 import type { Finding } from './diagnosis.ts';
-import { diagnose } from './diagnosis-loss.ts';
 import { escapeHtml } from './report-chart.ts';
 import { duration, fixed, grouped, inPoints, percent, significant } from './report-format.ts';
 import type { Report } from './report-records.ts';
@@ -120,7 +120,11 @@ export function epochPanel({ epochs }: Report): string {
     return `<tr>${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`;
   });
   const head = ['epoch', 'training loss', 'accuracy', 'validation loss', 'accuracy', 'gap, points', 'time'];
-  return `<section class="panel"><h2>Epochs</h2><div class="scroll"><table class="epochs">
+  const ahead = epochs.some((e) => e.trainAccuracy !== null && e.trainAccuracy < (e.validationAccuracy ?? 0));
+  const note = ahead
+    ? '<p>Training figures are means over an epoch in which the model still learned, and so may lie behind validation.</p>'
+    : '';
+  return `<section class="panel"><h2>Epochs</h2>${note}<div class="scroll"><table class="epochs">
 <tr>${head.map((name) => `<th scope="col">${name}</th>`).join('')}</tr>${rows.join('\n')}
 </table></div></section>`;
 }

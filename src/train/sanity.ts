@@ -51,6 +51,7 @@ export async function sanity(model: Module, options: SanityOptions): Promise<San
   const putBack = await kept(model);
   const make = options.optimizer ?? ((parameters) => new Adam(parameters, { lr: 0.003 }));
   const checks: SanityCheck[] = [];
+  const leftOut: SanityReport['leftOut'] = [];
   let optimizer: Optimizer | null = null;
   try {
     const order = shuffled(data.length);
@@ -74,6 +75,11 @@ export async function sanity(model: Module, options: SanityOptions): Promise<San
     const start = await lossOf(subject, first);
     await check('chance', () => atChance(subject, first, start, options.classes));
     if (regularization) await check('regularization', () => raises(model, regularization, start));
+    else
+      leftOut.push({
+        name: 'regularization raises the loss',
+        why: 'since neither weight decay nor a penalty was given',
+      });
     putBack();
     const few = await data.batch(order.subarray(0, examples));
     await check('parameters', () => reaches(subject, few, trained));
@@ -83,12 +89,12 @@ export async function sanity(model: Module, options: SanityOptions): Promise<San
     if (checkGradients) {
       const tiny = await data.batch(order.subarray(0, TINY));
       await check('gradients', () => agree(subject, tiny, options.regularization));
-    }
+    } else leftOut.push({ name: 'gradients', why: 'as was asked' });
   } finally {
     optimizer?.dispose();
     putBack();
   }
-  return sanityReport(checks);
+  return sanityReport(checks, leftOut);
 }
 
 /** The penalty that an optimizer's weight decay stands for, 1/2 lambda |w|^2; undefined where it has none. */

@@ -1,5 +1,5 @@
-// What moves the learning rate while fit trains: a function of progress, or a scheduler.
-import type { Optimizer } from '../optim/index.ts';
+// What moves the learning rate while fit trains: a function of progress, a scheduler, or several.
+import { lr, type Optimizer } from '../optim/index.ts';
 
 /** Something that sets the learning rate of its optimizer when it is told that a step or an epoch is over. */
 export interface Scheduler {
@@ -32,7 +32,28 @@ interface Moving {
   load(state: ScheduleState): void;
 }
 
-export function scheduleOf(schedule: Schedule | undefined, optimizer: Optimizer, by?: 'epoch' | 'step'): Moving {
+/** Throws where these are no schedules, or do not go together. */
+export function checkSchedules(given: Schedule | readonly Schedule[] | undefined, by?: 'epoch' | 'step'): void {
+  const all: readonly unknown[] = given === undefined ? [] : Array.isArray(given) ? given : [given];
+  for (const one of all) {
+    if (typeof one !== 'function' && typeof (one as Scheduler | null)?.step !== 'function') {
+      throw new TypeError(`fit: expected schedule to be a function, a scheduler or a list of these, got ${one}`);
+    }
+    if (by === 'step' && one instanceof lr.ReduceLROnPlateau) {
+      throw new TypeError("fit: ReduceLROnPlateau needs the loss of an epoch: leave out scheduleBy, got 'step'");
+    }
+  }
+  const functions = all.filter((one) => typeof one === 'function').length;
+  if (functions > 1) throw new TypeError(`fit: expected one function at most among schedules, got ${functions}`);
+}
+
+/** The schedules as one. Throws what checkSchedules throws. */
+export function scheduleOf(
+  schedule: Schedule | readonly Schedule[] | undefined,
+  optimizer: Optimizer,
+  by?: 'epoch' | 'step',
+): Moving {
+  if (isList(schedule)) return together(schedule, optimizer, by);
   if (typeof schedule === 'function') return factor(schedule, optimizer, by ?? 'step');
   const moves = by ?? 'epoch';
   return {
@@ -43,6 +64,44 @@ export function scheduleOf(schedule: Schedule | undefined, optimizer: Optimizer,
     state: () => ({ lr: ratesOf(optimizer), schedule: structuredClone(schedule?.stateDict?.() ?? null) }),
     load(state) {
       if (schedule && state.schedule !== null) schedule.loadStateDict?.(state.schedule as never);
+    },
+  };
+}
+
+const isList = (given: Schedule | readonly Schedule[] | undefined): given is readonly Schedule[] =>
+  Array.isArray(given);
+
+/** Several schedules, each after the other. */
+function together(schedules: readonly Schedule[], optimizer: Optimizer, by?: 'epoch' | 'step'): Moving {
+  const parts = schedules.map((schedule) => scheduleOf(schedule, optimizer, by));
+  const factored = schedules.findIndex((schedule) => typeof schedule === 'function');
+  return {
+    stepBegins(progress) {
+      for (const part of parts) part.stepBegins(progress);
+    },
+    stepEnds() {
+      for (const part of parts) part.stepEnds();
+    },
+    epochEnds(metric, progress) {
+      for (const part of parts) part.epochEnds(metric, progress);
+    },
+    end() {
+      for (const part of parts) part.end();
+    },
+    state() {
+      const states = parts.map((part) => part.state());
+      return { lr: states[factored]?.lr ?? ratesOf(optimizer), schedule: states.map((state) => state.schedule) };
+    },
+    load({ lr, schedule }) {
+      const states = Array.isArray(schedule) ? schedule : [];
+      if (states.length !== parts.length) {
+        throw new RangeError(
+          `resume: the checkpoint was made with ${states.length} schedules in a list, got ${parts.length}`,
+        );
+      }
+      parts.forEach((part, i) => {
+        part.load({ lr, schedule: states[i] });
+      });
     },
   };
 }

@@ -6,7 +6,7 @@ import { type Compiled, compile } from '../compile/index.ts';
 import type { Module } from '../nn/module.ts';
 import { stack } from '../ops/functions.ts';
 import { add, argmax, cast, contiguous, eq, mul, reshape, sum } from '../ops/index.ts';
-import type { GradScaler, Optimizer } from '../optim/index.ts';
+import type { EMA, GradScaler, Optimizer } from '../optim/index.ts';
 import type { Device } from '../tensor/device.ts';
 import { scope } from '../tensor/scope.ts';
 import { hostTensors } from '../tensor/state.ts';
@@ -77,6 +77,8 @@ export interface StepOptions {
   probes?: Probe[];
   /** What scales the losses of forward passes in float16; null where they are in float32. Default: null. */
   scaler?: GradScaler | null;
+  /** Averages that follow the parameters behind every step. */
+  ema?: EMA | null;
 }
 
 interface Results {
@@ -161,12 +163,13 @@ export class Stepper {
   }
 
   private update(): void {
-    const { optimizer, scaler, clipGradNorm, clipGradValue } = this.options;
+    const { optimizer, scaler, clipGradNorm, clipGradValue, ema } = this.options;
     scope(() => {
       scaler?.unscale();
       if (clipGradValue !== undefined) optimizer.clipGradValue(clipGradValue);
       if (clipGradNorm !== undefined) optimizer.clipGradNorm(clipGradNorm);
       (scaler ?? optimizer).step();
+      ema?.update();
     });
   }
 
