@@ -175,8 +175,12 @@ test('--anomaly names the op that made a NaN', async () => {
   const odd = line.replace('output.sub(target)', 'output.sub(output).sqrt().mul(0).sub(target)');
   await write('odd.js', odd);
   const { code, stderr } = await downhill(['train', 'odd.js', ...cpu, '--anomaly', '--out', 'odd']);
-  expect(stderr).toMatch(/^error: anomaly: .*sqrt.*\n$/);
+  expect(stderr).toMatch(/^error: anomaly: .*sqrt.* at \S+\/odd\.js:14\n$/);
   expect(code).toBe(1);
+  // Of TypeScript the line of the file itself, not of what it was made into.
+  await write('odd.ts', `interface Unused {\n  a: number;\n}\n${odd.replace('(length)', '(length: number)')}`);
+  const typed = await downhill(['train', 'odd.ts', ...cpu, '--anomaly', '--out', 'odd-ts']);
+  expect(typed.stderr).toMatch(/^error: anomaly: .*sqrt.* at \S+\/odd\.ts:17\n$/);
 });
 
 test('downhill sanity tells what passed, as text and as JSON', async () => {
