@@ -1,6 +1,6 @@
 // `downhill` beyond MNIST as a user runs it: folders, modules, other datasets, resuming, sanity, find-lr, predict.
 import { existsSync } from 'node:fs';
-import { cp, readdir, readFile, rm } from 'node:fs/promises';
+import { appendFile, cp, readdir, readFile, rm } from 'node:fs/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { CIFAR10_FILES } from '../src/data/index.ts';
 import { decodeSafetensors } from '../src/io/safetensors.ts';
@@ -57,7 +57,7 @@ describe('downhill train', () => {
       await write(`fashion/${label}.json`, JSON.stringify({ data: rows }));
     }
     for (const [i, name] of [...CIFAR10_FILES.train, CIFAR10_FILES.test].entries()) {
-      const records = Array.from({ length: 4 }, (_, r) => [(i + r) % 10, ...new Array(3072).fill(20 * r)]);
+      const records = Array.from({ length: 4 }, (_, r) => [(2 * i + r) % 10, ...new Array(3072).fill(20 * r)]);
       await write(`cifar/${name}`, Uint8Array.from(records.flat()));
     }
     const few = [...cpu, '--model', 'reference', '--limit', '6', '--json'];
@@ -169,6 +169,45 @@ test('NaN in the data of a module is one line, before training', async () => {
     expect(stderr).toMatch(/^error: nan\.js: (fit|findLr): example 41: x is NaN at element 0\n$/);
     expect(code).toBe(1);
   }
+});
+
+test('NaN in the test data, and a class without examples, are told of before training and leave a run alone', async () => {
+  const spoilt = `{ ...part(15), batch: (indices) => ({ ...part(15).batch(indices), x: new Float32Array(2 * indices.length).fill(NaN) }) }`;
+  await write('bad-test.js', line.replace('test: part(15)', `test: ${spoilt}`));
+  await write('kept/metrics.jsonl', 'what was there before');
+  const { code, stderr } = await downhill(['train', 'bad-test.js', ...cpu, '--out', 'kept']);
+  expect(stderr).toBe('error: bad-test.js: test: example 0: x is NaN at element 0\n');
+  expect(code).toBe(1);
+  const classes = `
+    import { nn } from 'downhill';
+    export const model = new nn.Linear(2, 3);
+    export const data = {
+      length: 30,
+      classes: ['a', 'b', 'c'],
+      batch: (indices) => ({
+        x: new Float32Array(2 * indices.length), shape: [indices.length, 2], y: Int32Array.from(indices, (i) => 2 * (i % 2)),
+      }),
+    };`;
+  await write('classes.js', classes);
+  expect((await downhill(['train', 'classes.js', ...cpu, '--out', 'kept'])).stderr).toBe(
+    'error: classes.js: fit: class 1 (b) has no example among 30\n',
+  );
+  expect(String(await bytes('kept/metrics.jsonl'))).toBe('what was there before');
+  expect(await readdir(out('kept'))).toEqual(['metrics.jsonl']);
+});
+
+test('a run that diverges leaves a report, and names the rate that it began with', async () => {
+  const steep = 'export const optimizer = (parameters) => new optim.SGD(parameters, { lr: 1e200 });';
+  await write('steep.js', `${line}${steep}`);
+  const { code, stderr, stdout } = await downhill(['train', 'steep.js', ...cpu, '--batch', '20', '--out', 'steep']);
+  expect(stderr).toBe('error: the loss became Infinity at step 2: try a --lr below 1e+200\n');
+  expect(stdout).toContain('wrote metrics.jsonl and report.html into steep');
+  expect(code).toBe(1);
+  expect(String(await bytes('steep/report.html'))).toMatch(/<svg/);
+  // No rate is to blame for what comes before any update.
+  await write('at-once.js', line.replace('.mean()', '.mean().mul(NaN)'));
+  const once = await downhill(['train', 'at-once.js', ...cpu, '--out', 'at-once']);
+  expect(once.stderr).toMatch(/^error: the loss is NaN at step 1, before any update: .*--anomaly\n$/);
 });
 
 test('--anomaly names the op that made a NaN', async () => {
@@ -303,9 +342,12 @@ describe('what a user can mend is one line, and exit code 1', () => {
     }
     await cp(out('photos-run'), out('changed'), { recursive: true });
     await write('photos/red/new.png', picture([200, 40, 30], 99));
+    await appendFile(out('changed/metrics.jsonl'), '{"kind":"test","loss":0.5,"accuracy":1,"images":2}\n');
+    const before = await bytes('changed/metrics.jsonl');
     const { stderr } = await downhill(['train', '--resume', 'changed']);
     await rm(out('photos/red/new.png'));
     expect(stderr).toMatch(/^error: resume: the checkpoint was made with examples 22, got 23\n$/);
+    expect(String(await bytes('changed/metrics.jsonl'))).toBe(String(before));
   });
 
   test.each([
