@@ -1,6 +1,6 @@
 // `downhill` beyond MNIST as a user runs it: folders, modules, other datasets, resuming, sanity, find-lr, predict.
 import { existsSync } from 'node:fs';
-import { appendFile, cp, readdir, readFile, rm } from 'node:fs/promises';
+import { appendFile, cp, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { CIFAR10_FILES } from '../src/data/index.ts';
 import { decodeSafetensors } from '../src/io/safetensors.ts';
@@ -22,7 +22,7 @@ describe('downhill train', () => {
     expect(code).toBe(0);
     const result = JSON.parse(stdout);
     expect(result).toMatchObject({ folder: 'photos-run', step: 9, steps: 9, test: null, complete: true });
-    expect(result.settings).toMatchObject({ model: 'imageCnn', width: '4', dataset: './photos' });
+    expect(result.settings).toMatchObject({ model: 'imageCnn', width: '4', dataset: out('photos') });
     expect(result.epochs).toHaveLength(3);
     expect(stderr).toContain('22 images to train on, 2 to validate\n');
     expect(stderr).toMatch(/^validation accuracy \d/m);
@@ -94,6 +94,18 @@ describe('downhill train', () => {
         .filter(({ kind }) => kind !== 'run' && kind !== 'filters')
         .map(({ kind, step, epoch }) => [kind, step, epoch]);
     expect(await kinds('cut')).toEqual(await kinds('whole'));
+  });
+
+  test('a run of a module is gone on with, and looked into, from another folder', async () => {
+    await mkdir(out('elsewhere'), { recursive: true });
+    const args = ['./my-model.ts', ...cpu, '--batch', '8', '--out', 'moved'];
+    expect((await downhill(['train', ...args])).code).toBe(0);
+    const from = { cwd: out('elsewhere') };
+    const more = await downhill(['train', '--resume', '../moved', '--epochs', '2', '--json'], undefined, from);
+    expect(more.code).toBe(0);
+    expect(JSON.parse(more.stdout)).toMatchObject({ step: 6, settings: { model: out('my-model.ts') } });
+    const seen = await downhill(['predict', '../moved', '../blue.png', ...cpu], undefined, from);
+    expect(seen.stdout).toMatch(/^\.\.\/blue\.png: (blue|red) /);
   });
 
   /** Runs until so many steps are noted, then sends Ctrl-C; the exit code. */
@@ -363,7 +375,7 @@ describe('what a user can mend is one line, and exit code 1', () => {
     ['train photos --size 1', 'expected images [C, H, W] of at least 2 by 2'],
     ['train --resume photos', 'expected the folder of a run, found no metrics.jsonl'],
     ['train --resume photos-run --lr 1', "--lr is the run's: leave it out with --resume"],
-    ['train mnist --resume photos-run', 'photos-run trains ./photos, not mnist'],
+    ['train mnist --resume photos-run', '/photos, not mnist: leave it out'],
     ['train --resume photos-run --epochs 1', 'the run has 3 behind it'],
     ['sanity nothing', 'got nothing, and there is no such folder'],
     ['find-lr photos --from 1 --to 0.1', '--to 0.1: expected more than --from 1'],

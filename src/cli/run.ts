@@ -1,5 +1,6 @@
 // One training run: a task, training, test, and the files that stay.
 
+import { resolve } from 'node:path';
 import { encodeSafetensors } from '../io/safetensors.ts';
 import { crossEntropy } from '../ops/index.ts';
 import { hostTensors } from '../tensor/state.ts';
@@ -13,7 +14,7 @@ import { tensorBoard } from '../train/monitor-tensorboard.node.ts';
 import { monitors } from '../train/monitors.ts';
 import { reportHtml } from '../train/report.ts';
 import { duration, grouped, percent } from '../train/report-format.ts';
-import { nameOf } from './datasets.ts';
+import { nameOf, placeOf } from './datasets.ts';
 import { asUserError, UserError } from './errors.ts';
 import { INTERRUPTED, onInterrupt } from './interrupt.ts';
 import { epochLine, progress } from './progress.ts';
@@ -114,10 +115,11 @@ async function run(given: Run): Promise<Result> {
     ...{ ...(flags.precision && { precision: flags.precision }), seed },
   };
   const settings = Object.fromEntries(Object.entries(chosen).map(([key, value]) => [key, String(value)]));
-  const { out: _, json: __, ...asked } = flags;
+  const { out: _, json: __, ...others } = flags;
+  const asked = { what: placeOf(what), flags: { ...others, ...(flags.data && { data: resolve(flags.data) }) } };
   const begin = {
     ...{ kind: 'run', title: `${nameOf(what).toUpperCase()}: ${name}`, device: String(device), flags: settings },
-    ...{ stepsPerEpoch: Math.ceil(data.length / batch), asked: { what, flags: asked } },
+    ...{ stepsPerEpoch: Math.ceil(data.length / batch), asked },
   };
 
   const { seconds, stopped } = await fitModel(given, optimizer, begin).catch(async (error) => {
