@@ -162,6 +162,7 @@ describe('downhill search', () => {
 
   test.each([
     ['line.js --lr 0.1', 'line.js: a search needs data to validate with'],
+    ['photos --lr 5', '--lr 5 is one value, and all 20 trials would be the same'],
     ['line.js --param hidden=1,2', 'line.js: nothing takes hidden: export a function'],
     ['photos --param hidden=1,2', 'there is no hyperparameter hidden'],
     ['line.js --augment flip', '--augment changes images, and the data of line.js is no ImageSet'],

@@ -34,6 +34,8 @@ describe('refuses, before anything is trained,', () => {
   };
 
   test.each([
+    [{ epoch: 2 }, 'fit: there is no option epoch; there are data, validation, loss, optimizer, epochs, batchSize'],
+    [{ bachSize: 8 }, 'fit: there is no option bachSize; there are '],
     [{ batchSize: 0 }, 'fit: expected batchSize to be a whole number of at least 1, got 0'],
     [{ epochs: 1.5 }, 'fit: expected epochs to be a whole number of at least 1, got 1.5'],
     [{ accumulate: -1 }, 'fit: expected accumulate to be a whole number of at least 1, got -1'],
