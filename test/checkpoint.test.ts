@@ -319,8 +319,19 @@ describe('a checkpoint that does not belong is refused by name, and changes noth
     const model = encodeSafetensors({ a: { shape: [1], data: [1] } });
     expect((await state(network(), adam, { resume: model })).message).toContain('expected a checkpoint of fit');
     expect((await state(network(), adam, { resume: bytes.subarray(0, bytes.length - 9) })).message).toMatch(
-      /safetensors: .* needs/,
+      /^safetensors: the file is truncated: it has \d+ of \d+ bytes$/,
     );
+    const message = async (resume: Uint8Array) => (await state(network(), adam, { resume })).message;
+    expect(await message(bytes.subarray(0, 50))).toMatch(
+      /^safetensors: the file is truncated: its header has \d+ bytes, and the whole file 50$/,
+    );
+    expect(await message(new Uint8Array(99).fill(0xdb))).toBe(
+      'safetensors: expected a safetensors file, got another kind of file',
+    );
+    const holding = (text: string) => encodeSafetensors({}, { 'downhill.checkpoint': text });
+    expect(await message(holding('{"version":1}'))).toBe('checkpoint: its state lacks training, optimizer, callbacks');
+    expect(await message(holding('{version'))).toBe('checkpoint: expected its state as JSON, got what cannot be read');
+    expect(await message(holding('{"version":7}'))).toBe('checkpoint: expected version 1, got 7');
     expect((await state(network(), adam, { resume: join(folder, 'nowhere') })).message).toContain('ENOENT');
   });
 });

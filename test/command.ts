@@ -23,10 +23,14 @@ export function commandIn(name: string) {
     await promisify(execFile)(process.execPath, ['tools/build.js', join(output, 'dist')]);
   });
 
-  /** Runs the command in that folder to its end; `watch` sees its output so far each time there is more. */
-  function downhill(args: string[], watch?: (stdout: string, child: ChildProcess) => void): Promise<Ended> {
-    const child = spawn(process.execPath, ['bin/downhill.js', ...args], {
-      ...{ cwd: output, stdio: ['ignore', 'pipe', 'pipe'] },
+  /** Runs the command in that folder, or another one, to its end; `watch` sees its output so far each time there is more. */
+  function downhill(
+    args: string[],
+    watch?: (stdout: string, child: ChildProcess) => void,
+    { cwd = output } = {},
+  ): Promise<Ended> {
+    const child = spawn(process.execPath, [join(output, 'bin/downhill.js'), ...args], {
+      ...{ cwd, stdio: ['ignore', 'pipe', 'pipe'] },
     });
     const text = { stdout: '', stderr: '' };
     child.stdout!.setEncoding('utf8').on('data', (chunk: string) => {

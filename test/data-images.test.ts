@@ -119,7 +119,7 @@ describe('folders of PNG images', () => {
     const at = await folder('sizes', { 'a/1.png': gray(50), 'b/2.png': gray(150, 4, 2) });
     await refused(
       imageFolder(at),
-      `${join('b', '2.png')}: 4 by 2 pixels, but ${join('a', '1.png')} has 2 by 2; ask for one size with resize`,
+      `${join(at, 'b', '2.png')}: 4 by 2 pixels, but ${join(at, 'a', '1.png')} has 2 by 2; ask for one size with resize`,
     );
     const { train } = await imageFolder(at, { resize: [3, 5] });
     expect(train.shape).toEqual([1, 3, 5]);
@@ -127,7 +127,7 @@ describe('folders of PNG images', () => {
     const sets = await folder('set-sizes', { 'train/a/1.png': gray(1), 'test/a/2.png': gray(1, 3, 3) });
     await refused(
       imageFolder(sets),
-      `${join('test', 'a', '2.png')}: 3 by 3 pixels, but ${join('train', 'a', '1.png')}`,
+      `${join('test', 'a', '2.png')}: 3 by 3 pixels, but ${join(sets, 'train', 'a', '1.png')}`,
     );
   });
 
@@ -143,6 +143,12 @@ describe('folders of PNG images', () => {
     const whole = gray(7, 16, 16);
     const at = await folder('broken', { 'a/1.png': whole, 'b/2.png': whole.subarray(0, whole.length - 20) });
     await refused(imageFolder(at), join('b', '2.png'), 'not a whole PNG file');
+    // Wherever it was cut, in words that say so.
+    for (let bytes = 20; bytes < whole.length; bytes += 3) {
+      await writeFile(join(at, 'b/2.png'), whole.subarray(0, bytes));
+      await refused(imageFolder(at), `${join(at, 'b', '2.png')}: not a whole PNG file (`);
+      await expect(imageFolder(at)).rejects.not.toThrow(/typed array|out.of.bounds|offset/i);
+    }
     const flipped = whole.slice();
     flipped[flipped.length - 20] ^= 1;
     await writeFile(join(at, 'b/2.png'), flipped);

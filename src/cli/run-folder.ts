@@ -1,6 +1,6 @@
 // The folder of a training run: files appear whole or not at all, metrics line by line.
-import { closeSync, existsSync, openSync, writeSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { closeSync, constants, existsSync, openSync, writeSync } from 'node:fs';
+import { access, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolder, writeWhole } from '../io/files.node.ts';
 import { outError, writeOut } from './out.ts';
@@ -9,25 +9,31 @@ const line = (entry: object) => `${JSON.stringify(entry)}\n`;
 
 export class RunFolder {
   readonly path: string;
-  private readonly metrics: number;
+  private metrics: number | null = null;
 
-  private constructor(path: string, metrics: number) {
+  private constructor(path: string) {
     this.path = path;
-    this.metrics = metrics;
   }
 
-  /**
-   * Makes the folder, or takes one that is there, and begins its metrics anew, with these lines. Throws a UserError where it
-   * cannot be written.
-   */
-  static async at(path: string, lines: readonly object[] = []): Promise<RunFolder> {
+  /** Makes the folder, or takes one that is there, of which nothing is changed yet. Throws a UserError where it cannot. */
+  static async at(path: string): Promise<RunFolder> {
     try {
       await makeFolder(path);
-      const metrics = join(path, 'metrics.jsonl');
-      await writeWhole(metrics, lines.map(line).join(''));
-      return new RunFolder(path, openSync(metrics, 'a'));
+      await access(path, constants.W_OK);
+      return new RunFolder(path);
     } catch (error) {
       throw outError(path, error);
+    }
+  }
+
+  /** Begins the metrics anew, with these lines. Throws a UserError where they cannot be written. */
+  async begin(lines: readonly object[] = []): Promise<void> {
+    const metrics = join(this.path, 'metrics.jsonl');
+    try {
+      await writeWhole(metrics, lines.map(line).join(''));
+      this.metrics = openSync(metrics, 'a');
+    } catch (error) {
+      throw outError(metrics, error);
     }
   }
 
@@ -47,10 +53,15 @@ export class RunFolder {
     }
   }
 
-  /** Appends one line of JSON to metrics.jsonl. */
+  /** Whether the metrics are those of this run. */
+  get begun(): boolean {
+    return this.metrics !== null;
+  }
+
+  /** Appends one line of JSON to metrics.jsonl, which has begun. */
   log(entry: object): void {
     try {
-      writeSync(this.metrics, line(entry));
+      writeSync(this.metrics!, line(entry));
     } catch (error) {
       throw outError(join(this.path, 'metrics.jsonl'), error);
     }
@@ -62,7 +73,7 @@ export class RunFolder {
   }
 
   close(): void {
-    closeSync(this.metrics);
+    if (this.metrics !== null) closeSync(this.metrics);
   }
 }
 

@@ -1,8 +1,11 @@
 // One training run: a task, training, test, and the files that stay.
 
+import { resolve } from 'node:path';
 import { encodeSafetensors } from '../io/safetensors.ts';
+import { crossEntropy } from '../ops/index.ts';
 import { hostTensors } from '../tensor/state.ts';
 import { AnomalyError } from '../train/anomaly.ts';
+import { checkEvaluation } from '../train/batch.ts';
 import type { Callback } from '../train/callback.ts';
 import { EarlyStopping } from '../train/early-stopping.ts';
 import { evaluate } from '../train/evaluate.ts';
@@ -11,7 +14,7 @@ import { tensorBoard } from '../train/monitor-tensorboard.node.ts';
 import { monitors } from '../train/monitors.ts';
 import { reportHtml } from '../train/report.ts';
 import { duration, grouped, percent } from '../train/report-format.ts';
-import { nameOf } from './datasets.ts';
+import { nameOf, placeOf } from './datasets.ts';
 import { asUserError, UserError } from './errors.ts';
 import { INTERRUPTED, onInterrupt } from './interrupt.ts';
 import { epochLine, progress } from './progress.ts';
@@ -44,7 +47,7 @@ export async function train(what: string, flags: TrainFlags, resumed?: Resumed<T
     const { device } = task;
     const shown = progress(flags.json ? process.stderr : process.stdout);
     shown.say(`device: ${device}${device.info.software ? '' : ' (hardware)'}`);
-    const folder = flags.out ? await RunFolder.at(flags.out, resumed?.lines) : await RunFolder.fresh(nameOf(what));
+    const folder = flags.out ? await RunFolder.at(flags.out) : await RunFolder.fresh(nameOf(what));
     const interrupt = onInterrupt(() => {
       shown.stop();
       shown.say('stopping after the step at hand; Ctrl-C again stops at once, without a model');
@@ -112,13 +115,22 @@ async function run(given: Run): Promise<Result> {
     ...{ ...(flags.precision && { precision: flags.precision }), seed },
   };
   const settings = Object.fromEntries(Object.entries(chosen).map(([key, value]) => [key, String(value)]));
-  const { out: _, json: __, ...asked } = flags;
-  folder.log({
+  const { out: _, json: __, ...others } = flags;
+  const asked = { what: placeOf(what), flags: { ...others, ...(flags.data && { data: resolve(flags.data) }) } };
+  const begin = {
     ...{ kind: 'run', title: `${nameOf(what).toUpperCase()}: ${name}`, device: String(device), flags: settings },
-    ...{ stepsPerEpoch: Math.ceil(data.length / batch), asked: { what, flags: asked } },
-  });
+    ...{ stepsPerEpoch: Math.ceil(data.length / batch), asked },
+  };
 
-  const { seconds, stopped } = await fitModel(given, optimizer);
+  const { seconds, stopped } = await fitModel(given, optimizer, begin).catch(async (error) => {
+    // What went wrong is best seen in a report, where there is anything to see.
+    const seen = folder.begun ? await readRun(folder.path).catch(() => null) : null;
+    if (seen) {
+      await folder.write('report.html', reportHtml(seen));
+      shown.say(`wrote metrics.jsonl and report.html into ${folder.path}`);
+    }
+    throw error;
+  });
   // Of the whole run, with what was done before it was resumed; a run without any step makes no report.
   const soFar = await readRun(folder.path).catch(() => null);
   const steps = { done: soFar?.steps.at(-1)?.step ?? 0, all: Math.ceil(data.length / batch) * epochs };
@@ -166,8 +178,11 @@ async function run(given: Run): Promise<Result> {
 async function fitModel(
   { flags, resumed, task, folder, shown, signal }: Run,
   optimizer: ReturnType<Task['optimizer']>,
+  begin: object,
 ) {
   const { splits, model, loss, augment } = task;
+  // Before any schedule.
+  const { lr } = optimizer;
   const board = flags.tensorboard ? tensorBoard(folder.path) : null;
   const watch = monitors({
     write(record) {
@@ -179,13 +194,22 @@ async function fitModel(
   const monitor = task.input && !loss ? 'accuracy' : 'loss';
   const early = flags.patience ? [new EarlyStopping({ monitor, patience: flags.patience, restoreBest: true })] : [];
   let stopped: string | null = null;
+  // Once all is checked: a run that is refused leaves what was in the folder before.
+  const beginning: Callback = {
+    async onBegin() {
+      await folder.begin(resumed?.lines);
+      folder.log(begin);
+    },
+  };
   const telling: Callback = {
     onStep(report) {
       folder.log({ kind: 'step', ...report });
       shown.step(report);
       if (!Number.isFinite(report.loss)) {
         throw new UserError(
-          `the loss became ${report.loss} at step ${report.step}: try a --lr below ${flags.lr ?? optimizer.lr}`,
+          report.step > 1
+            ? `the loss became ${report.loss} at step ${report.step}: try a --lr below ${lr}`
+            : `the loss is ${report.loss} at step 1, before any update: see what the model and the loss make of the data with --anomaly`,
         );
       }
       // Gives Ctrl-C a turn, where the device computes on this thread.
@@ -201,13 +225,14 @@ async function fitModel(
   };
   const began = performance.now();
   try {
+    if (splits.test) await checkEvaluation('test', model, splits.test, { loss: loss ?? crossEntropy, signal });
     await fit(model, {
       data: splits.train,
       validation: splits.validation,
       ...{ loss, optimizer, augment, schedule: SCHEDULES[flags.schedule], signal },
       epochs: flags.epochs,
       batchSize: flags.batch,
-      callbacks: [watch, ...(board ? [board] : []), ...early, telling],
+      callbacks: [beginning, watch, ...(board ? [board] : []), ...early, telling],
       checkpoint: {
         folder: folder.path,
         every: flags.checkpointEvery,

@@ -2,7 +2,7 @@
 import { crossEntropy } from '../ops/index.ts';
 import type { Params } from '../search/space.ts';
 import type { TrialContext, TrialResult } from '../search/trial.ts';
-import { checkData, taskOf } from '../train/batch.ts';
+import { checkData, checkTraining, taskOf } from '../train/batch.ts';
 import { snapshot } from '../train/ensemble.ts';
 import { fit } from '../train/fit.ts';
 import { UserError } from './errors.ts';
@@ -40,7 +40,8 @@ export const goalOf = (settings: TrialSettings, params: Params): Promise<'max' |
     }
     optimizer().dispose();
     const task = taskOf('search', model, await train.batch([0]), { loss });
-    for (const data of [train, validation]) await checkData('search', data, task);
+    await checkTraining('search', train, task);
+    await checkData('search: validation', validation, task);
     return task.classes === null ? 'min' : 'max';
   });
 

@@ -93,6 +93,11 @@ async function run(what: string, flags: SearchFlags): Promise<void> {
   const settings: TrialSettings = { what, ...shared };
   // What is wrong with the data or the model is better said once here than by every trial.
   const goal = await goalOf(settings, drawn(space, seed, 1));
+  if (trials > 1 && Object.values(space).every((range) => range.kind === 'choice' && range.values.length === 1)) {
+    throw new UserError(
+      `--lr ${lr} is one value, and all ${trials} trials would be the same: give a range such as 1e-4:1e-1, or a list`,
+    );
+  }
   const path = out ?? join('runs', `search-${nameOf(what)}-${stamp(new Date())}`);
   const stream = json ? process.stderr : process.stdout;
   let shown: SearchProgress | undefined;

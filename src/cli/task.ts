@@ -3,6 +3,7 @@
 // Gives tensors their methods, backward() among them.
 import '../ops/methods.ts';
 import { existsSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { init } from '../backends/init.ts';
 import type { AdapterChoice } from '../backends/webgpu/door.ts';
 import type { Dataset } from '../data/dataset.ts';
@@ -22,6 +23,7 @@ import {
   limited,
   loadSplits,
   type ModelName,
+  placeOf,
   type Splits,
 } from './datasets.ts';
 import { asUserError, UserError } from './errors.ts';
@@ -133,14 +135,14 @@ function builtIn(what: string, flags: TaskFlags, loaded: Awaited<ReturnType<type
     ...augmenting(flags, input, what),
     optimizer: () => optimizerOf(optimizer, model.parameters(), flags),
     optimizerName: optimizer,
-    settings: { ...settings, dataset: what, limit },
+    settings: { ...settings, dataset: placeOf(what), limit },
   };
 }
 
 async function ofModule(path: string, flags: TaskFlags, { device, limit }: Common): Promise<Task> {
   const user = await loadUserModule(path);
   const given = await user.data();
-  const named = typeof given === 'string' ? given : null;
+  const named = typeof given === 'string' ? folderOf(given, path) : null;
   if (named !== null) checkWhat(named, `${path}: data: `);
   if (named === null && (flags.data !== undefined || flags.size)) {
     throw new UserError(`--data and --size are of named data: ${path} has data of its own`);
@@ -169,8 +171,14 @@ async function ofModule(path: string, flags: TaskFlags, { device, limit }: Commo
       return made;
     },
     optimizerName: optimizer ?? (user.makeOptimizer ? "the module's optimizer" : 'adam'),
-    settings: { model: path, dataset: named ?? path, limit },
+    settings: { model: placeOf(path), dataset: placeOf(named ?? path), limit },
   };
+}
+
+/** A folder that a module names, from where the command runs or else from where the module lies. */
+function folderOf(named: string, path: string): string {
+  const beside = join(dirname(path), named);
+  return Object.hasOwn(DATASETS, named) || existsSync(named) || !existsSync(beside) ? named : beside;
 }
 
 /** What changes training images, where that is asked for. */

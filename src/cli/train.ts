@@ -1,5 +1,6 @@
 // `downhill train`: its flags, and the words of its help.
 import { type Command, Option } from 'commander';
+import { placeOf } from './datasets.ts';
 import { UserError } from './errors.ts';
 import { deviceOptions, taskOptions, trainingOptions, WHAT, wholeFrom } from './options.ts';
 import { readResumed } from './resume.ts';
@@ -84,7 +85,7 @@ async function resume(what: string | undefined, folder: string, given: TrainFlag
   if (other) throw new UserError(`${other.long} is the run's: leave it out with --resume`);
   const resumed = await readResumed<TrainFlags>(folder);
   const { asked, epochs } = resumed;
-  if (what !== undefined && what !== asked.what) {
+  if (what !== undefined && placeOf(what) !== placeOf(asked.what)) {
     throw new UserError(`${folder} trains ${asked.what}, not ${what}: leave it out with --resume`);
   }
   const changed = Object.fromEntries(Object.entries(given).filter(([name]) => isGiven(name)));

@@ -146,6 +146,9 @@ async function importFile(path: string): Promise<Record<string, any>> {
       ...{ target: 'node20', external: ['downhill', 'downhill/*'], sourcemap: 'inline', logLevel: 'silent' },
     });
     await writeFile(draft, outputFiles[0].contents);
+    // Stacks name lines of the user's file, not of the draft. This package first, whose frames keep the names they have.
+    await Promise.all([import('../index.ts'), import('../node.ts')]);
+    process.setSourceMapsEnabled(true);
   } catch (error) {
     throw new UserError(`${path}: ${firstOf(error as BuildFailure)}`, { cause: error });
   }

@@ -74,6 +74,7 @@ export function fromArrays(
     length,
     shape: example,
     ...(classes === undefined || y === undefined ? {} : { classes: classNames(classes) }),
+    ...(allowEmpty ? { partial: true } : {}),
     where,
     batch: (indices) => ({
       x: pick(inputs, size, indices),

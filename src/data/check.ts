@@ -57,9 +57,18 @@ export function checkDataset(data: Dataset, { classes = data.classes, allowEmpty
       seen[label] = true;
     });
   }
-  const empty = names && labelled && !allowEmpty ? names.findIndex((_, label) => !seen[label]) : -1;
-  if (empty >= 0) {
-    const name = names![empty] === String(empty) ? '' : ` (${names![empty]})`;
-    throw new DataError(`class ${empty}${name} has no example among ${data.length}`);
-  }
+  if (names && labelled && !allowEmpty) checkClasses(names, (label) => seen[label], data.length);
+}
+
+/** Throws a DataError for the first class of which none of `count` examples is. `what` begins its message. */
+export function checkClasses(
+  names: readonly string[],
+  has: (label: number) => boolean,
+  count: number,
+  what = '',
+): void {
+  const empty = names.findIndex((_, label) => !has(label));
+  if (empty < 0) return;
+  const name = names[empty] === String(empty) ? '' : ` (${names[empty]})`;
+  throw new DataError(`${what}class ${empty}${name} has no example among ${count}`);
 }

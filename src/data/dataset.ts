@@ -27,6 +27,8 @@ export interface Dataset<Y extends Values = Values, X extends Values = Values> {
   readonly labels?: ArrayLike<number>;
   /** Whether all numbers are known to be finite, as pixels are: training looks at all examples beforehand where it is not set. */
   readonly checked?: boolean;
+  /** Whether a class may be without any example, as in a part of a dataset: training refuses that of others. */
+  readonly partial?: boolean;
   /** The examples of these indices. */
   batch(indices: ArrayLike<number>): Batch<Y, X>;
   /** Where an example came from, for messages: `train/cat/7.png`, or `x.npy, row 12` (rows count from 0). */

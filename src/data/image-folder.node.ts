@@ -61,19 +61,17 @@ async function list(folder: string): Promise<Listed> {
 }
 
 /** Decodes all files, and brings them to one size. */
-async function pictures({ files }: Listed, root: string, { resize: size }: ImageFolderOptions): Promise<Picture[]> {
+async function pictures({ files }: Listed, { resize: size }: ImageFolderOptions): Promise<Picture[]> {
   const out: Picture[] = [];
   for (const { path } of files) {
-    const name = relative(root, path);
-    const picture = decodePng(await readFile(path), name);
+    const picture = decodePng(await readFile(path), path);
     const [C, H, W] = picture.shape;
     if (size) out.push({ data: resize(picture.data, picture.shape, size), shape: [C, ...size] });
     else out.push(picture);
     const [, height, width] = out[0].shape;
     if (!size && (H !== height || W !== width)) {
-      const first = relative(root, files[0].path);
       throw new DataError(
-        `${name}: ${W} by ${H} pixels, but ${first} has ${width} by ${height}; ask for one size with resize: [height, width], or --size of the commands`,
+        `${path}: ${W} by ${H} pixels, but ${files[0].path} has ${width} by ${height}; ask for one size with resize: [height, width], or --size of the commands`,
       );
     }
   }
@@ -102,7 +100,7 @@ export async function imageFolder(root: string, options: ImageFolderOptions = {}
     const stranger = known && listed.classes.find((name) => !known.includes(name));
     if (stranger) throw new DataError(`${join(folder, stranger)}: the training images have no class ${stranger}`);
     const labels = listed.files.map(({ label }) => (known ?? listed.classes).indexOf(listed.classes[label]));
-    return { ...listed, labels, pictures: await pictures(listed, root, options) };
+    return { ...listed, labels, pictures: await pictures(listed, options) };
   };
   const train = await read(folderOf('train') ?? root);
   const [validation, test] = await Promise.all(
@@ -122,7 +120,7 @@ export async function imageFolder(root: string, options: ImageFolderOptions = {}
     const images = new (deep ? Uint16Array : Uint8Array)(set.pictures.length * pixels);
     set.pictures.forEach((picture, i) => {
       if (picture.shape[1] !== H || picture.shape[2] !== W) {
-        const [file, first] = [set.files[i], train.files[0]].map(({ path }) => relative(root, path));
+        const [file, first] = [set.files[i].path, train.files[0].path];
         throw new DataError(
           `${file}: ${picture.shape[2]} by ${picture.shape[1]} pixels, but ${first} has ${W} by ${H}`,
         );

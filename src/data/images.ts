@@ -1,5 +1,6 @@
 // Labelled images in memory: bytes or words until a batch is asked for, then normalized floats.
 import { elementCount, type Shape } from '../tensor/shape.ts';
+import { checkClasses } from './check.ts';
 import type { Batch, Dataset } from './dataset.ts';
 import { DataError } from './error.ts';
 
@@ -16,6 +17,8 @@ export interface ImageSource {
   /** Mean and standard deviation of the pixels over the training set, on the scale from 0 to 1: one, or one per channel. */
   mean: number | readonly number[];
   std: number | readonly number[];
+  /** Whether a class may be without any image, as in a part of a set. Default false. */
+  partial?: boolean;
   /** Where an image came from, for messages. */
   where?: (index: number) => string;
 }
@@ -37,9 +40,19 @@ export class ImageSet implements Dataset<Int32Array, Float32Array> {
   readonly where: (index: number) => string;
   /** Pixels are finite, and the constructor has looked at the labels. */
   readonly checked = true;
+  readonly partial: boolean;
 
   /** Throws a DataError where labels and images differ in number, or a label is not that of a class. */
-  constructor({ images, labels, shape, classes, mean, std, where = (i) => `image ${i}` }: ImageSource) {
+  constructor({
+    images,
+    labels,
+    shape,
+    classes,
+    mean,
+    std,
+    partial = false,
+    where = (i) => `image ${i}`,
+  }: ImageSource) {
     const pixels = elementCount(shape);
     if (images.length !== labels.length * pixels) {
       throw new DataError(`ImageSet: ${labels.length} labels for ${images.length / pixels} images of [${shape}]`);
@@ -56,6 +69,7 @@ export class ImageSet implements Dataset<Int32Array, Float32Array> {
     this.classes = classes;
     this.mean = channels(mean);
     this.std = channels(std);
+    this.partial = partial;
     this.where = where;
   }
 
@@ -70,6 +84,7 @@ export class ImageSet implements Dataset<Int32Array, Float32Array> {
       ...this,
       images: this.images.subarray(from * pixels, to * pixels),
       labels: this.labels.subarray(from, to),
+      partial: true,
       where: (index) => this.where(from + index),
     });
   }
@@ -106,8 +121,13 @@ export interface ImageSplits {
 /** Images held back from training, for validation. */
 const VALIDATION = 5000;
 
-/** Training images with the last 5000 of them (at most half) as the validation set, and test images. */
+/**
+ * Training images with the last 5000 of them (at most half) as the validation set, and test images. Throws a DataError where
+ * a class has no training image.
+ */
 export function splitImages(all: ImageSet, test: ImageSet): ImageSplits {
+  const seen = new Set<number>(all.labels);
+  checkClasses(all.classes, (label) => seen.has(label), all.length, 'training images: ');
   const split = Math.max(all.length - VALIDATION, Math.ceil(all.length / 2));
   return { train: all.slice(0, split), validation: all.slice(split), test };
 }

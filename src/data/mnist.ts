@@ -26,6 +26,14 @@ export function parseIdx(bytes: Uint8Array, file: string): { shape: number[]; da
   if (bytes.length < start) throw new DataError(`${file}: truncated in its header, ${bytes.length} bytes`);
   const shape = Array.from({ length: rank }, (_, i) => view.getUint32(4 + 4 * i));
   const size = shape.reduce((n, d) => n * d, 1);
+  if (bytes.length < start + size && rank > 0) {
+    const each = size / shape[0];
+    const row = Math.floor((bytes.length - start) / each);
+    const got = bytes.length - start - row * each;
+    throw new DataError(
+      `${file}, row ${row}: truncated, got ${got} of ${each} bytes (${bytes.length} of ${start + size} in all)`,
+    );
+  }
   if (bytes.length !== start + size) {
     throw new DataError(`${file}: expected ${start + size} bytes for [${shape}], got ${bytes.length}`);
   }

@@ -22,6 +22,7 @@ export function subset<Y extends Values, X extends Values>(
     ...(data.classes ? { classes: data.classes } : {}),
     ...(labels ? { labels: Array.from(order, (i) => labels[i]) } : {}),
     ...(data.checked ? { checked: true } : {}),
+    partial: true,
     batch: (wanted) => data.batch(Array.from(wanted, (i) => order[i])),
     where: (index) => whereIs(data, order[index]),
   };
@@ -94,6 +95,7 @@ export function concat<Y extends Values, X extends Values>(...sets: Dataset<Y, X
     length,
     shape: first.shape,
     ...(first.classes ? { classes: first.classes } : {}),
+    ...(sets.some(({ partial }) => partial) ? { partial: true } : {}),
     where: (index) => {
       const [set, at] = find(index);
       return whereIs(sets[set], at);

@@ -16,8 +16,11 @@ export function decodePng(bytes: Uint8Array, file: string): Picture {
     // A copy: a Node Buffer may lie among others, which a truncated file must not run into.
     image = decode(Uint8Array.from(bytes), { checkCrc: true });
   } catch (error) {
-    const { message, cause } = error as Error;
-    throw new DataError(`${file}: not a whole PNG file (${cause instanceof Error ? cause.message : message})`);
+    const { cause } = error as Error;
+    const { message } = cause instanceof Error ? cause : (error as Error);
+    // A range that is out of bounds is one of bytes that are not there.
+    const ends = error instanceof RangeError || cause instanceof RangeError;
+    throw new DataError(`${file}: not a whole PNG file (${ends ? 'truncated' : message})`);
   }
   const { width: W, height: H, palette } = image;
   const data = palette ? convertIndexedToRgb(image) : image.depth < 8 ? unpackBits(image) : image.data;

@@ -77,6 +77,7 @@ export abstract class Preprocessor<K extends string = string> {
       length: data.length,
       shape: outputShape,
       ...(data.classes ? { classes: data.classes } : {}),
+      ...(data.partial ? { partial: true } : {}),
       where: (index) => whereIs(data, index),
       batch: (indices) => {
         const { x, ...rest } = data.batch(indices);

@@ -17,11 +17,21 @@ export function packCheckpoint(groups: TensorGroups, values: object): Uint8Array
   return encodeSafetensors(Object.fromEntries(tensors), { [KEY]: JSON.stringify({ version: VERSION, ...values }) });
 }
 
+/** The object that a checkpoint's metadata holds. */
+function stateOf(text: string): Record<string, unknown> {
+  let state: unknown;
+  try {
+    state = JSON.parse(text);
+  } catch {}
+  if (typeof state === 'object' && state !== null) return state as Record<string, unknown>;
+  throw new Error('checkpoint: expected its state as JSON, got what cannot be read');
+}
+
 /** What packCheckpoint packed. Throws an Error that says what is wrong with bytes that are no whole checkpoint. */
 export function unpackCheckpoint(bytes: Uint8Array): { groups: TensorGroups; values: unknown } {
   const text = safetensorsMetadata(bytes)[KEY];
   if (text === undefined) throw new Error('checkpoint: expected a checkpoint of fit, got tensors without its state');
-  const { version, ...values } = JSON.parse(text);
+  const { version, ...values } = stateOf(text);
   if (version !== VERSION) throw new Error(`checkpoint: expected version ${VERSION}, got ${version}`);
   const groups: TensorGroups = {};
   for (const [key, tensor] of Object.entries(decodeSafetensors(bytes))) {

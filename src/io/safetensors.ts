@@ -51,13 +51,38 @@ function headerOf(bytes: Uint8Array): { header: Record<string, Entry>; start: nu
   if (bytes.length < 8) throw wrong(`expected at least 8 bytes, got ${bytes.length}`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = Number(view.getBigUint64(0, true));
-  if (length > bytes.length - 8) throw wrong(`header of ${length} bytes in a file of ${bytes.length}`);
+  // A header begins with a brace: what does not is a file of another kind, whose first bytes are no length.
+  if (bytes.length > 8 && bytes[8] !== 0x7b) throw wrong('expected a safetensors file, got another kind of file');
+  if (length > bytes.length - 8) {
+    throw wrong(`the file is truncated: its header has ${length} bytes, and the whole file ${bytes.length}`);
+  }
+  let header: Record<string, Entry>;
   try {
-    const header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(8, 8 + length)));
-    return { header, start: 8 + length };
+    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(8, 8 + length)));
   } catch {
     throw wrong('the header is not JSON');
   }
+  const entries = Object.entries(header).filter(([name]) => name !== '__metadata__');
+  for (const [name, entry] of entries) {
+    if (Array.isArray(entry?.shape) && Array.isArray(entry.data_offsets)) continue;
+    throw wrong(`expected dtype, shape and data_offsets of ${name}, got ${JSON.stringify(entry)}`);
+  }
+  const size = entries.reduce(
+    (
+      most,
+      [
+        ,
+        {
+          data_offsets: [, to],
+        },
+      ],
+    ) => Math.max(most, to),
+    0,
+  );
+  if (8 + length + size > bytes.length) {
+    throw wrong(`the file is truncated: it has ${bytes.length} of ${8 + length + size} bytes`);
+  }
+  return { header, start: 8 + length };
 }
 
 /** The metadata of a safetensors file. */

@@ -1,7 +1,7 @@
 // Batches on their way to the device, and what is checked of data before training starts.
 import { noGrad } from '../autograd/tape.ts';
 import { dryRun } from '../compile/dry-run.ts';
-import { firstBad } from '../data/check.ts';
+import { checkClasses, firstBad } from '../data/check.ts';
 import { DataError } from '../data/error.ts';
 import { evaluating } from '../nn/modes.ts';
 import type { Module } from '../nn/module.ts';
@@ -34,6 +34,10 @@ export interface Data {
   readonly labels?: ArrayLike<number>;
   /** Whether all numbers are known to be finite: no NaN is looked for then. ImageSet says so of its pixels. */
   readonly checked?: boolean;
+  /** Names of the classes, where targets are class indices. */
+  readonly classes?: readonly string[];
+  /** Whether a class may be without any example, as in a part of a dataset: training refuses that of others. */
+  readonly partial?: boolean;
   /** Where an example came from, for messages. */
   where?(index: number): string;
 }
@@ -164,16 +168,19 @@ const CHUNK = 256;
 
 /**
  * Looks at all examples once, so that no training begins on data that would spoil it. Throws what checkExamples throws, and
- * a DataError that names the first example with a NaN or an infinity. Data that says it is `checked` is not read.
+ * a DataError that names the first example with a NaN or an infinity. Data that says it is `checked` is not read. Gives the
+ * labels that there are; null where not all were seen.
  */
-export async function checkData(op: string, data: Data, task: Task, signal?: AbortSignal): Promise<void> {
+export async function checkData(op: string, data: Data, task: Task, signal?: AbortSignal): Promise<Set<number> | null> {
   if (data.labels) checkLabels(op, data.labels, { ...task, data });
-  if (data.checked) return;
+  if (data.checked) return data.labels ? new Set(Array.from(data.labels)) : null;
   const random = randomState();
+  const seen = new Set<number>();
   for (let from = 0; from < data.length && !signal?.aborted; from += CHUNK) {
     const indices = Array.from({ length: Math.min(CHUNK, data.length - from) }, (_, i) => from + i);
     const examples = await data.batch(indices);
     checkExamples(op, examples, indices, { ...task, data });
+    if (task.classes !== null) for (const label of examples.y) seen.add(label);
     for (const [what, values] of Object.entries({ x: examples.x, y: examples.y })) {
       const at = firstBad(values);
       if (at < 0) continue;
@@ -183,4 +190,33 @@ export async function checkData(op: string, data: Data, task: Task, signal?: Abo
     }
   }
   setRandomState(random);
+  return signal?.aborted ? null : seen;
+}
+
+/** What checkData does, and a DataError for a class that the data names and has no example of, unless it is a part of others. */
+export async function checkTraining(op: string, data: Data, task: Task, signal?: AbortSignal): Promise<void> {
+  const seen = await checkData(op, data, task, signal);
+  if (!seen || task.classes === null || !Array.isArray(data.classes) || data.partial) return;
+  checkClasses(data.classes, (label) => seen.has(label), data.length, `${op}: `);
+}
+
+/** What checkData does for examples that a model is evaluated on: so that nobody trains for a test that must fail. */
+export async function checkEvaluation(
+  op: string,
+  model: Module,
+  data: Data,
+  { signal, ...options }: TaskOptions & { signal?: AbortSignal },
+): Promise<void> {
+  if (data.length === 0) return;
+  const random = randomState();
+  const restore = evaluating(model);
+  let task: Task;
+  try {
+    const few = Array.from({ length: Math.min(CHUNK, data.length) }, (_, i) => i);
+    task = taskOf(op, model, await data.batch(few), options);
+  } finally {
+    restore();
+    setRandomState(random);
+  }
+  await checkData(op, data, task, signal);
 }

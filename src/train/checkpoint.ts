@@ -67,6 +67,8 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
     callbacks: Record<string, unknown>;
     ema?: { decay: number };
   };
+  const missing = Object.entries({ training, optimizer, callbacks }).flatMap(([name, part]) => (part ? [] : [name]));
+  if (missing.length > 0) throw new Error(`checkpoint: its state lacks ${missing.join(', ')}`);
   const states = Object.entries(callbacks).map(
     ([name, state]) => [name, { tensors: groups[`callback:${name}`] ?? {}, values: state }] as const,
   );

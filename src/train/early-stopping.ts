@@ -1,6 +1,6 @@
 // EarlyStopping: a callback that ends training when an epoch's loss or accuracy gets no better any more.
 
-import type { HostTensor, Module } from '../nn/module.ts';
+import type { HostTensor } from '../nn/module.ts';
 import { hostTensors } from '../tensor/state.ts';
 import type { Callback, CallbackState, EpochReport, Training } from './callback.ts';
 
@@ -11,7 +11,10 @@ export interface EarlyStoppingOptions {
   patience?: number;
   /** What counts as progress: better by more than this. Default 0. */
   minDelta?: number;
-  /** Goes back at the end to the weights of the best epoch. Default false. */
+  /**
+   * Goes back to the weights of the best epoch, once training has run to its end or was stopped for lack of progress. Where
+   * somebody else stopped it the last weights stay, so that it can be gone on with. Default false.
+   */
   restoreBest?: boolean;
 }
 
@@ -32,6 +35,8 @@ export class EarlyStopping implements Callback {
   private readonly options: Required<EarlyStoppingOptions>;
   private best: number | null = null;
   private waited = 0;
+  /** Whether training ends because of this. */
+  private ends = false;
   private weights: Record<string, HostTensor> = {};
 
   constructor({ monitor = 'loss', patience = 3, minDelta = 0, restoreBest = false }: EarlyStoppingOptions = {}) {
@@ -51,11 +56,15 @@ export class EarlyStopping implements Callback {
     } else if (++this.waited >= patience) {
       const words = `${monitor} ${Math.abs(this.best).toPrecision(4)} was not bettered for ${this.waited} epochs`;
       training.stop(words);
+      this.ends = true;
     }
   }
 
-  onEnd({ model }: { model: Module }): void {
-    if (Object.keys(this.weights).length > 0) model.loadStateDict(this.weights);
+  async onEnd(training: Training): Promise<void> {
+    if (Object.keys(this.weights).length === 0) return;
+    const { history } = await training.state();
+    const whole = history.length * training.stepsPerEpoch >= training.steps;
+    if (whole || this.ends) training.model.loadStateDict(this.weights);
   }
 
   stateDict(): CallbackState {

@@ -87,11 +87,23 @@ export type FitSettings = FitOptions &
     >
   >;
 
+/** All options there are: a misspelt one would be as if it had not been given. */
+const OPTIONS: Record<keyof FitOptions, true> = {
+  ...{ data: true, validation: true, loss: true, optimizer: true, epochs: true, batchSize: true, accumulate: true },
+  ...{ augment: true, shuffle: true, schedule: true, scheduleBy: true, precision: true, gradScaler: true },
+  ...{ clipGradValue: true, clipGradNorm: true, ignoreIndex: true, callbacks: true, checkpoint: true, resume: true },
+  ...{ signal: true, check: true, compile: true, anomaly: true },
+};
+
 /** The options with their defaults. Throws a RangeError for what no run can be made of. */
 export function settingsOf(model: Module, options: FitOptions): FitSettings {
   const { data, optimizer, checkpoint, loss = crossEntropy, callbacks = [], shuffle = true } = options;
   const { epochs = 1, batchSize = 64, accumulate = 1, check = true, compile = true } = options;
   const { anomaly = false, precision = 'float32' } = options;
+  const unknown = Object.keys(options).find((name) => !Object.hasOwn(OPTIONS, name));
+  if (unknown !== undefined) {
+    throw new TypeError(`fit: there is no option ${unknown}; there are ${Object.keys(OPTIONS).join(', ')}`);
+  }
   checkWhole('fit', { batchSize, epochs, accumulate }, 1);
   if (checkpoint?.every !== undefined) checkWhole('fit', { 'checkpoint.every': checkpoint.every }, 1);
   for (const { probe } of callbacks) if (probe) checkWhole('fit', { "a probe's interval": probe.interval }, 1);

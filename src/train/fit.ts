@@ -3,7 +3,7 @@ import { readBytes } from '#files';
 import type { Module } from '../nn/module.ts';
 import { type EMA, GradScaler, type Optimizer } from '../optim/index.ts';
 import { nextStream, randomState, type Stream, setRandomState, shuffled } from '../tensor/random.ts';
-import { checkData, checkExamples, type Data, type Examples, type Task, taskOf } from './batch.ts';
+import { checkData, checkExamples, checkTraining, type Data, type Examples, type Task, taskOf } from './batch.ts';
 import type { Callback, EpochReport, Training, TrainingState } from './callback.ts';
 import { Checkpoints, decodeCheckpoint, restore } from './checkpoint.ts';
 import { Evaluator } from './evaluate.ts';
@@ -92,7 +92,8 @@ class Run implements Training {
     const task = taskOf('fit', model, examples, { loss, ignoreIndex, augment });
     checkPrecision(options.precision, task.device);
     checkExamples('fit', examples, first, { ...task, data });
-    for (const set of [data, validation]) if (set && options.check) await checkData('fit', set, task, signal);
+    if (options.check) await checkTraining('fit', data, task, signal);
+    if (options.check && validation) await checkData('fit: validation', validation, task, signal);
     const saved = resume === undefined ? null : typeof resume === 'string' ? await readBytes(resume) : resume;
     const run = new Run(model, options, task);
     try {

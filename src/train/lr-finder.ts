@@ -4,7 +4,7 @@ import { crossEntropy } from '../ops/index.ts';
 import { checkWhole } from '../optim/check.ts';
 import type { Optimizer } from '../optim/index.ts';
 import { shuffled } from '../tensor/random.ts';
-import { checkData, checkExamples, type Data, type Loss, taskOf } from './batch.ts';
+import { checkExamples, checkTraining, type Data, type Loss, taskOf } from './batch.ts';
 import { kept } from './keep.ts';
 import { type Axis, chart, logTicks, roundTicks } from './report-chart.ts';
 import { Running } from './report-format.ts';
@@ -72,7 +72,7 @@ export async function findLr(model: Module, options: FindLrOptions): Promise<Fou
     const sets = batches(data, batchSize);
     const first = (await sets.next()).value!;
     const task = taskOf('findLr', model, first.examples, { loss });
-    await checkData('findLr', data, task);
+    await checkTraining('findLr', data, task);
     stepper = new Stepper({ model, optimizer, loss, device: task.device, compiled: options.compile ?? true });
     const running: { lr: number; read: Promise<{ loss: number }> }[] = [];
     const report = async () => {

@@ -52,6 +52,9 @@ function reason(few: Examples, losses: number[], lr: number): string {
   const [first, last] = [losses[0], losses.at(-1)!];
   const alike = contradiction(few);
   if (alike) return `Two of the examples have the same input and different targets: no model can tell them apart.`;
+  if (!Number.isFinite(last) && losses.length === 1) {
+    return `The loss is ${last} before any step of the optimizer: the model or the loss makes that of these examples.`;
+  }
   if (!Number.isFinite(last)) return `The loss became ${last}: the learning rate ${lr} is probably too high.`;
   const least = Math.min(...losses);
   if (least > MOVED * first && last < first / MOVED) {
