@@ -90,7 +90,7 @@ export type FitSettings = FitOptions &
 /** All options there are: a misspelt one would be as if it had not been given. */
 const OPTIONS: Record<keyof FitOptions, true> = {
   ...{ data: true, validation: true, loss: true, optimizer: true, epochs: true, batchSize: true, accumulate: true },
-  ...{ augment: true, shuffle: true, schedule: true, scheduleBy: true, precision: true, gradScaler: true },
+  ...{ augment: true, shuffle: true, schedule: true, scheduleBy: true, ema: true, precision: true, gradScaler: true },
   ...{ clipGradValue: true, clipGradNorm: true, ignoreIndex: true, callbacks: true, checkpoint: true, resume: true },
   ...{ signal: true, check: true, compile: true, anomaly: true },
 };
