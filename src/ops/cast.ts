@@ -1,5 +1,5 @@
 // Copies: to another dtype, to contiguous memory, and ones in the same shape.
-import { checkTensor } from '../autograd/tape.ts';
+import { checkInputs } from '../autograd/tape.ts';
 import type { DType } from '../tensor/dtype.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -37,7 +37,7 @@ const casts = {
  * `shader-f16`.
  */
 export const cast = (x: Tensor, dtype: DType): Tensor => {
-  checkTensor('cast', x);
+  checkInputs('cast', [x]);
   if (!Object.hasOwn(casts, dtype)) {
     throw new ShapeError(`cast: expected dtype ${Object.keys(casts).join(', ')}, got ${dtype}`);
   }

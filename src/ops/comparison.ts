@@ -1,9 +1,16 @@
 // Comparisons, logic and choices, one row each. What they say is bool and has no gradient.
-import { checkInputs } from '../autograd/tape.ts';
-import { broadcastShapes } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { cast } from './cast.ts';
-import { ALL, binary, type ElementwiseRow, elementwise, NUMBERS, type Operand, tensorsOf, unary } from './define.ts';
+import {
+  ALL,
+  binary,
+  checkOperands,
+  type ElementwiseRow,
+  elementwise,
+  NUMBERS,
+  type Operand,
+  unary,
+} from './define.ts';
 
 type Test = Pick<ElementwiseRow, 'name' | 'cpu' | 'wgsl' | 'dtypes'>;
 
@@ -47,9 +54,7 @@ function logic(row: Test): (x: Operand, y: Operand) => Tensor {
   const call = comparison({ ...row, dtypes: FLAGS });
   const flag = (v: Operand) => (typeof v === 'number' ? Number(v !== 0) : cast(v, 'bool'));
   return (x, y) => {
-    const tensors = tensorsOf(row.name, [x, y]);
-    checkInputs(row.name, tensors);
-    broadcastShapes(row.name, ...tensors.map(({ shape }) => shape));
+    checkOperands(row.name, [x, y]);
     return call(flag(x), flag(y));
   };
 }

@@ -105,6 +105,13 @@ export function tensorsOf(name: string, operands: Operand[]): Tensor[] {
   return tensors;
 }
 
+/** Checks what an op will check, but for dtypes, of operands that are cast before. */
+export function checkOperands(name: string, operands: Operand[]): void {
+  const tensors = tensorsOf(name, operands);
+  checkInputs(name, tensors);
+  broadcastShapes(name, ...tensors.map(({ shape }) => shape));
+}
+
 /** The numbers that may stand beside a dtype. */
 export const FITS: Record<DType, { words: string; test: (v: number) => boolean }> = {
   float32: { words: 'a number', test: () => true },
