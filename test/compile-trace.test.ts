@@ -272,7 +272,7 @@ describe.each(['webgpu', 'cpu'])('on %s', (kind) => {
       expect(() => run(x)).toThrow(`compile-trace.test.ts:${line}`);
       expect(() => run(x)).toThrow(ReleasedError);
       expect(() => run(x)).toThrow(
-        /add: tensor \[2\] made by full was released by dispose.*compile-trace\.test\.ts:\d+/,
+        /add: tensor \[2\] made by ones was released by dispose.*compile-trace\.test\.ts:\d+/,
       );
       const gone = ones([2]);
       gone.dispose();

@@ -78,6 +78,6 @@ describe('indices out of range', () => {
 
 test('more dims than kernels walk', () => {
   const shape = [1, 1, 1, 1, 1, 1, 1, 1, 1];
-  expect(() => zeros(shape)).toThrow(/^full: a tensor has at most 8 dims, got 9/);
+  expect(() => zeros(shape)).toThrow(/^zeros: a tensor has at most 8 dims, got 9/);
   expect(() => reshape(zeros([1]), shape)).toThrow(/reshape: a tensor has at most 8 dims/);
 });

@@ -121,7 +121,7 @@ describe('lifetimes', () => {
     const x = ones([2, 3]);
     x.dispose();
     expect(() => x.relu()).toThrow(ReleasedError);
-    expect(() => x.relu()).toThrow(/^relu: tensor \[2,3\] made by full was released by dispose/);
+    expect(() => x.relu()).toThrow(/^relu: tensor \[2,3\] made by ones was released by dispose/);
     await expect(x.data()).rejects.toThrow(ReleasedError);
   });
 
@@ -224,7 +224,7 @@ describe('creation', () => {
   });
 
   test('a shape that is no list is refused', () => {
-    expect(() => zeros(3 as never)).toThrow('full: expected a shape such as [2, 3], got 3');
+    expect(() => zeros(3 as never)).toThrow('zeros: expected a shape such as [2, 3], got 3');
   });
 });
 

@@ -69,13 +69,32 @@ export function withRecording<T>(on: boolean, fn: () => T): T {
 
 const wantsGrad = (x: Tensor) => x.requiresGrad && isFloat(x.dtype);
 
-/** @internal The device of the inputs. Throws a ShapeError where they are on two. */
-export function commonDevice(op: string, inputs: Tensor[]): Device {
+/** @internal The device of the inputs. Throws a ShapeError for what is no tensor, and where they are on two. */
+export function commonDevice(op: string, inputs: readonly Tensor[]): Device {
+  for (const x of inputs) checkTensor(op, x);
   const { device } = inputs[0];
   for (const x of inputs) {
     if (x.device !== device) throw new ShapeError(`${op}: inputs are on two devices, ${device} and ${x.device}`);
   }
   return device;
+}
+
+/** @internal Throws a ShapeError for what is no tensor. */
+export function checkTensor(op: string, x: unknown): void {
+  if (x instanceof Tensor) return;
+  throw new ShapeError(
+    `${op}: expected a tensor, got ${Array.isArray(x) ? 'an array' : x === null ? 'null' : typeof x}`,
+  );
+}
+
+/**
+ * @internal What every op asks of its inputs, under its name: tensors that are not released, on one device. Functions made
+ * of several ops ask it of all they were given before the first of these runs. Options may be left out.
+ */
+export function checkInputs(op: string, inputs: readonly Tensor[], ...options: (Tensor | null | undefined)[]): void {
+  const given = options.some((x) => x) ? [...inputs, ...options.filter((x) => x !== null && x !== undefined)] : inputs;
+  commonDevice(op, given);
+  for (const x of given) if (x.released) x.view(op);
 }
 
 function record(op: Row, inputs: Tensor[], outputs: Tensor[], attrs: unknown): void {
@@ -93,15 +112,20 @@ function record(op: Row, inputs: Tensor[], outputs: Tensor[], attrs: unknown): v
 
 /** Checks a call, runs it on the device of its inputs, and records it. Returns new tensors (none for an op in place). */
 export function apply<A>(op: Op<A>, inputs: Tensor[], attrs: A): Tensor[] {
-  const given = fitting(op, inputs);
+  const given = fitting(op, inputs, attrs);
   const run = () => perform(op, given, attrs);
   return watcher ? watcher.op(op, given, run) : run();
 }
 
-/** The inputs in the float type that autocast wants. */
-function fitting(op: Op, inputs: Tensor[]): Tensor[] {
+/** The inputs in the float type that autocast wants, checked before any is cast. */
+function fitting<A>(op: Op<A>, inputs: Tensor[], attrs: A): Tensor[] {
   const dtype = wantedFloat(op, inputs);
   if (!dtype) return inputs;
+  checkInputs(op.name, inputs);
+  op.outputs(
+    inputs.map((x) => ({ shape: x.shape, dtype: isFloat(x.dtype) ? dtype : x.dtype })),
+    attrs,
+  );
   const cast = opNamed(dtype === 'float16' ? 'toFloat16' : 'toFloat32');
   return inputs.map((x) => (isFloat(x.dtype) && x.dtype !== dtype ? apply(cast, [x], {})[0] : x));
 }
@@ -144,6 +168,7 @@ export function generate<A>(op: Op<A>, device: Device, attrs: A): Tensor {
 
 /** Applies a row that only looks at its input differently. Copies where no strides can express it. */
 export function applyView<A>(op: ViewOp<A>, input: Tensor, attrs: A): Tensor {
+  checkTensor(op.name, input);
   checkRank(op.name, op.outputShape(input.shape, attrs));
   const layout = op.view(input.view(op.name), attrs);
   if (!layout) return applyView(op, apply(opNamed('contiguous'), [input], {})[0], attrs);

@@ -46,9 +46,12 @@ const softplusCall = elementwise({
 
 /**
  * log(1 + e^(beta x)) / beta; x itself where beta x > threshold. In the shape of x. Throws a ShapeError for int32 and
- * bool.
+ * bool, and for beta 0.
  */
-export const softplus = (x: Tensor, beta = 1, threshold = 20): Tensor => softplusCall([x], [beta, threshold]);
+export function softplus(x: Tensor, beta = 1, threshold = 20): Tensor {
+  if (beta === 0) throw new ShapeError('softplus: expected a beta other than 0, got 0');
+  return softplusCall([x], [beta, threshold]);
+}
 
 /** x / (1 + |x|); NaN for infinities. In the shape of x. Throws a ShapeError for int32 and bool. */
 export const softsign = unary({

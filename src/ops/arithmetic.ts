@@ -1,10 +1,11 @@
 // Arithmetic, one row each: sums, products, quotients, remainders, sizes and bounds.
+
 import { FLOATS } from '../tensor/dtype.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { cast } from './cast.ts';
 import { ge, gt, le, logicalAnd, logicalOr, lt, where } from './comparison.ts';
-import { binary, elementwise, flat, NUMBERS, type Operand, unary } from './define.ts';
+import { binary, checkOperands, elementwise, flat, NUMBERS, type Operand, tensorsOf, unary } from './define.ts';
 import { remainder as reference } from './reference-math.ts';
 import { round } from './rounding.ts';
 
@@ -48,7 +49,9 @@ const quotient = binary({
 export function div(x: Operand, y: Operand): Tensor {
   const isWhole = (v: Operand) => typeof v === 'number' || (v instanceof Tensor && v.dtype === 'int32');
   const real = (v: Operand) => (v instanceof Tensor ? cast(v, 'float32') : v);
-  return isWhole(x) && isWhole(y) ? quotient(real(x), real(y)) : quotient(x, y);
+  if (!isWhole(x) || !isWhole(y)) return quotient(x, y);
+  checkOperands('div', [x, y]);
+  return quotient(real(x), real(y));
 }
 
 /**
@@ -125,6 +128,7 @@ const UNBOUNDED = {
  * Throws a ShapeError without any bound.
  */
 export function clamp(x: Tensor, min?: Operand | null, max?: Operand | null): Tensor {
+  tensorsOf('clamp', [x]);
   if (min == null && max == null) throw new ShapeError('clamp: expected a lower or an upper bound, got none');
   const [low, high] = UNBOUNDED[x.dtype === 'int32' ? 'int32' : 'floats'];
   return clampCall([x, min ?? low, max ?? high]);

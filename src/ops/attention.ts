@@ -1,13 +1,18 @@
 // Scaled dot-product attention, in ops.
+
+import { checkInputs } from '../autograd/tape.ts';
 import { arange } from '../tensor/creation.ts';
 import { ShapeError } from '../tensor/errors.ts';
-import { format } from '../tensor/shape.ts';
+import { broadcastShapes, format, sameShape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { add, ge, gt, mul, where } from './elementwise.ts';
+import { floatOf } from './half.ts';
 import { matmul } from './matmul.ts';
 import { reshape, transpose } from './movement.ts';
-import { dropout } from './random.ts';
+import { checkProbability, dropout } from './random.ts';
 import { softmax } from './softmax.ts';
+
+const NAME = 'scaledDotProductAttention';
 
 export interface AttentionOptions {
   /** bool, true where a query may look at a key, or float32, added to the scores; broadcasts to [..., L, S]. */
@@ -31,17 +36,28 @@ export function scaledDotProductAttention(
   value: Tensor,
   { mask, causal = false, scale, dropout: p = 0 }: AttentionOptions = {},
 ): Tensor {
+  checkInputs(NAME, [query, key, value], mask);
+  floatOf(NAME, [query, key, value]);
   const shapes = [query, key, value].map(({ shape }) => format(shape)).join(', ');
   const [E, S] = [query.shape.at(-1), key.shape.at(-2)];
   if ([query, key, value].some((x) => x.rank < 2) || key.shape.at(-1) !== E || value.shape.at(-2) !== S) {
-    throw new ShapeError(
-      `scaledDotProductAttention: expected query [..., L, E], key [..., S, E], value [..., S, V], got ${shapes}`,
-    );
+    throw new ShapeError(`${NAME}: expected query [..., L, E], key [..., S, E], value [..., S, V], got ${shapes}`);
   }
-  if (mask && causal) throw new ShapeError('scaledDotProductAttention: expected a mask or causal, got both');
+  if (mask && causal) throw new ShapeError(`${NAME}: expected a mask or causal, got both`);
   if (mask && mask.dtype !== 'bool' && mask.dtype !== 'float32') {
-    throw new ShapeError(`scaledDotProductAttention: expected a mask of bool or float32, got ${mask.dtype}`);
+    throw new ShapeError(`${NAME}: expected a mask of bool or float32, got ${mask.dtype}`);
   }
+  const lead = broadcastShapes(NAME, ...[query, key, value].map(({ shape }) => shape.slice(0, -2)));
+  if (mask) {
+    const full = [...lead, query.shape.at(-2)!, S!];
+    if (!sameShape(broadcastShapes(NAME, mask.shape, full), full)) {
+      throw new ShapeError(`${NAME}: expected a mask that broadcasts to ${format(full)}, got ${format(mask.shape)}`);
+    }
+  }
+  if (scale !== undefined && typeof scale !== 'number') {
+    throw new ShapeError(`${NAME}: expected a number as scale, got ${typeof scale}`);
+  }
+  checkProbability(NAME, p);
   const scores = matmul(mul(query, scale ?? 1 / Math.sqrt(E!)), transpose(key));
   const shown = causal ? lowerTriangle(query.shape.at(-2)!, S!, query) : (mask ?? null);
   const weights = shown ? masked(scores, shown) : softmax(scores);

@@ -1,18 +1,11 @@
 // expand and sum: each is the other's gradient, which is why they share a file. Also sumTo, which undoes broadcasting.
 import { define, type ViewOp } from '../autograd/op.ts';
-import { apply, applyView } from '../autograd/tape.ts';
+import { apply, applyView, checkInputs } from '../autograd/tape.ts';
 import { FLOATS, isFloat } from '../tensor/dtype.ts';
 import { ShapeError } from '../tensor/errors.ts';
-import {
-  broadcastShapes,
-  checkShape,
-  expandLayout,
-  format,
-  normalizeDims,
-  type Shape,
-  sameShape,
-} from '../tensor/shape.ts';
+import { broadcastShapes, checkShape, expandLayout, format, type Shape, sameShape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { dimsOf } from './dims.ts';
 import { reshape } from './movement.ts';
 import { type Reduction, reducedShape, reductionRow } from './reduce.ts';
 
@@ -34,6 +27,7 @@ const expandOp: ViewOp<{ shape: Shape }> = define({
  * for a shape to which x does not broadcast.
  */
 export function expand(x: Tensor, shape: Shape): Tensor {
+  checkInputs('expand', [x]);
   const lead = shape.length - x.rank;
   return applyView(expandOp, x, { shape: shape.map((n, i) => (n === -1 && i >= lead ? x.shape[i - lead] : n)) });
 }
@@ -71,7 +65,7 @@ const sumOp = reductionRow(addition, ([g], { inputs: [x], attrs }) => [expandBac
  * or that come twice.
  */
 export function sum(x: Tensor, dims?: number | readonly number[], keepdim = false): Tensor {
-  return apply(sumOp, [x], { dims: normalizeDims('sum', dims, x.rank), keepdim })[0];
+  return apply(sumOp, [x], { dims: dimsOf('sum', dims, x), keepdim })[0];
 }
 
 /** Sum over the dims along which `shape` was broadcast to x's shape; the gradient of that broadcast. */

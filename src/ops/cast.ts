@@ -1,5 +1,7 @@
 // Copies: to another dtype, to contiguous memory, and ones in the same shape.
+import { checkInputs } from '../autograd/tape.ts';
 import type { DType } from '../tensor/dtype.ts';
+import { ShapeError } from '../tensor/errors.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { ALL, type Derivative, unary } from './define.ts';
 import { toInt32 } from './reference-math.ts';
@@ -34,7 +36,13 @@ const casts = {
  * infinite. Gradients flow between floats. In the shape of x. Throws a DeviceError for float16 where the adapter lacks
  * `shader-f16`.
  */
-export const cast = (x: Tensor, dtype: DType): Tensor => (x.dtype === dtype ? x : casts[dtype](x));
+export const cast = (x: Tensor, dtype: DType): Tensor => {
+  checkInputs('cast', [x]);
+  if (!Object.hasOwn(casts, dtype)) {
+    throw new ShapeError(`cast: expected dtype ${Object.keys(casts).join(', ')}, got ${dtype}`);
+  }
+  return x.dtype === dtype ? x : casts[dtype](x);
+};
 
 /**
  * A contiguous copy, of any dtype: the same elements in row-major order. Like every op it throws a ReleasedError for a

@@ -1,7 +1,16 @@
 // Comparisons, logic and choices, one row each. What they say is bool and has no gradient.
 import type { Tensor } from '../tensor/tensor.ts';
 import { cast } from './cast.ts';
-import { ALL, binary, type ElementwiseRow, elementwise, NUMBERS, type Operand, unary } from './define.ts';
+import {
+  ALL,
+  binary,
+  checkOperands,
+  type ElementwiseRow,
+  elementwise,
+  NUMBERS,
+  type Operand,
+  unary,
+} from './define.ts';
 
 type Test = Pick<ElementwiseRow, 'name' | 'cpu' | 'wgsl' | 'dtypes'>;
 
@@ -44,7 +53,10 @@ const FLAGS: ElementwiseRow['dtypes'] = [['bool'], ['bool']];
 function logic(row: Test): (x: Operand, y: Operand) => Tensor {
   const call = comparison({ ...row, dtypes: FLAGS });
   const flag = (v: Operand) => (typeof v === 'number' ? Number(v !== 0) : cast(v, 'bool'));
-  return (x, y) => call(flag(x), flag(y));
+  return (x, y) => {
+    checkOperands(row.name, [x, y]);
+    return call(flag(x), flag(y));
+  };
 }
 
 /**
@@ -84,7 +96,8 @@ export const isFinite = test({
   wgsl: 'isFinite(f32(x))',
 });
 
-const whereCall = elementwise({
+/** where, also in the name of another function. */
+export const choose = elementwise({
   name: 'where',
   cpu: (x, y, z) => (x ? y : z),
   wgsl: 'select(z, y, x != 0u)',
@@ -97,4 +110,4 @@ const whereCall = elementwise({
  * numbers. What is not chosen gets the gradient 0, whatever it is. Throws a ShapeError for a condition that is not
  * bool, two dtypes, and shapes that do not broadcast.
  */
-export const where = (condition: Tensor, y: Operand, z: Operand): Tensor => whereCall([condition, y, z]);
+export const where = (condition: Tensor, y: Operand, z: Operand): Tensor => choose([condition, y, z]);

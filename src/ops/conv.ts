@@ -1,7 +1,7 @@
 // Convolution of images, forward and transposed, and its gradients. All are one sum of products of image, weight and
 // result; its three rows are bilinear, and each has the other two as gradients, so derivatives of any order come by themselves.
 import { define, type Op } from '../autograd/op.ts';
-import { apply } from '../autograd/tape.ts';
+import { apply, checkInputs } from '../autograd/tape.ts';
 import type { Spec } from '../tensor/backend.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import { elementCount, format, type Shape } from '../tensor/shape.ts';
@@ -152,6 +152,7 @@ function check(
   bias: Tensor | null | undefined,
   options: AnyOptions,
 ): { x: Shape; weight: Shape; attrs: ConvAttrs } {
+  checkInputs(op, [x, weight], bias);
   const shapes = `input ${format(x.shape)}, weight ${format(weight.shape)}`;
   const expect = (holds: boolean, message: string) => {
     if (!holds) throw new ShapeError(`${op}: ${message}; ${shapes}`);

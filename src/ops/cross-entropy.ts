@@ -2,7 +2,7 @@
 import gradSource from '../../shaders/crossEntropyGrad.wgsl';
 import source from '../../shaders/crossEntropyRows.wgsl';
 import { define, type Op } from '../autograd/op.ts';
-import { apply } from '../autograd/tape.ts';
+import { apply, checkInputs } from '../autograd/tape.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import { elementCount, isContiguous, isPlain, type Layout } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -204,6 +204,7 @@ export function crossEntropy(
   const finish = reducer(NAME, reduction);
   checkIgnore(NAME, ignoreIndex);
   checkOption(NAME, labelSmoothing >= 0 && labelSmoothing <= 1, 'labelSmoothing from 0 to 1', labelSmoothing);
+  checkInputs(NAME, [logits, target], weight);
   if (target.dtype === 'float32') {
     checkClasses(NAME, logits, weight);
     checkPair(NAME, logits, target);

@@ -1,7 +1,7 @@
 // The elementwise family: a row is a float64 function, a WGSL expression and a derivative per input.
 import type { Autocast } from '../autograd/autocast.ts';
 import { define, type Op, type Recorded } from '../autograd/op.ts';
-import { apply } from '../autograd/tape.ts';
+import { apply, checkInputs } from '../autograd/tape.ts';
 import type { CpuArray, Expression, Spec } from '../tensor/backend.ts';
 import { zeros } from '../tensor/creation.ts';
 import { type DType, FLOATS, isFloat, WGSL_TYPE } from '../tensor/dtype.ts';
@@ -25,6 +25,8 @@ export const ALL: DType[] = [...NUMBERS, 'bool'];
  * The scalars are the row's own.
  */
 export interface ElementwiseAttrs {
+  /** The public function, for messages. Default: the row's name. */
+  as?: string;
   operands?: (number | null)[];
   scalars?: number[];
 }
@@ -64,11 +66,14 @@ export interface ElementwiseRow {
   out?: DType;
 }
 
-/** Defines an elementwise op. Returns the function that applies it to operands (at least one of them a tensor) and scalars. */
-export function elementwise(row: ElementwiseRow): (operands: Operand[], scalars?: number[]) => Tensor {
+/**
+ * Defines an elementwise op. Returns the function that applies it to operands (at least one of them a tensor) and scalars, in
+ * the name of another one where that is given.
+ */
+export function elementwise(row: ElementwiseRow): (operands: Operand[], scalars?: number[], as?: string) => Tensor {
   const op: Op<ElementwiseAttrs> = define({
     name: row.name,
-    outputs: (inputs, attrs) => [outputOf(row, inputs, operandsOf(inputs, attrs))],
+    outputs: (inputs, attrs) => [outputOf(row, attrs.as ?? row.name, inputs, operandsOf(inputs, attrs))],
     strided: (inputs) => inputs.map(() => true),
     autocast: row.autocast ?? 'widest',
     cpu: (inputs, [out], attrs) => compute(functionOf(row, inputs), inputs, out, attrs),
@@ -78,28 +83,44 @@ export function elementwise(row: ElementwiseRow): (operands: Operand[], scalars?
     plan: (inputs, [out], attrs) => planElementwise(expression(row, inputs, out, attrs), inputs, out),
     vjp: row.vjp.some((d) => d) ? ([g], call) => derivatives(row, g!, call) : null,
   });
-  return (operands, scalars = []) => {
-    const tensors = operands.filter((v): v is Tensor => v instanceof Tensor);
-    for (const v of operands) {
-      if (!(v instanceof Tensor) && typeof v !== 'number') {
-        throw new ShapeError(`${row.name}: expected tensors or numbers, got ${v === null ? 'null' : typeof v}`);
-      }
-    }
-    if (tensors.length === 0) throw new ShapeError(`${row.name}: expected at least one tensor, got numbers only`);
+  return (operands, scalars = [], as) => {
+    const tensors = tensorsOf(as ?? row.name, operands);
+    if (as) checkInputs(as, tensors);
+    const odd = scalars.find((v) => typeof v !== 'number');
+    if (odd !== undefined) throw new ShapeError(`${as ?? row.name}: expected numbers as options, got ${typeof odd}`);
     const marks = operands.map((v) => (v instanceof Tensor ? null : v));
-    return apply(op, tensors, { operands: marks, scalars })[0];
+    return apply(op, tensors, { as, operands: marks, scalars })[0];
   };
 }
 
+/** The tensors among operands. Throws where there are none, and for what is neither tensor nor number. */
+export function tensorsOf(name: string, operands: Operand[]): Tensor[] {
+  const tensors = operands.filter((v): v is Tensor => v instanceof Tensor);
+  for (const v of operands) {
+    if (!(v instanceof Tensor) && typeof v !== 'number') {
+      throw new ShapeError(`${name}: expected tensors or numbers, got ${v === null ? 'null' : typeof v}`);
+    }
+  }
+  if (tensors.length === 0) throw new ShapeError(`${name}: expected at least one tensor, got numbers only`);
+  return tensors;
+}
+
+/** Checks what an op will check, but for dtypes, of operands that are cast before. */
+export function checkOperands(name: string, operands: Operand[]): void {
+  const tensors = tensorsOf(name, operands);
+  checkInputs(name, tensors);
+  broadcastShapes(name, ...tensors.map(({ shape }) => shape));
+}
+
 /** The numbers that may stand beside a dtype. */
-const FITS: Record<DType, { words: string; test: (v: number) => boolean }> = {
+export const FITS: Record<DType, { words: string; test: (v: number) => boolean }> = {
   float32: { words: 'a number', test: () => true },
   float16: { words: 'a number', test: () => true },
   int32: { words: 'a whole number of 32 bits', test: (v) => v === (v | 0) },
   bool: { words: '0 or 1', test: (v) => v === 0 || v === 1 },
 };
 
-function outputOf(row: ElementwiseRow, inputs: Spec[], operands: (number | null)[]): Spec {
+function outputOf(row: ElementwiseRow, name: string, inputs: Spec[], operands: (number | null)[]): Spec {
   let next = 0;
   let common: DType | undefined;
   operands.forEach((value, i) => {
@@ -107,18 +128,18 @@ function outputOf(row: ElementwiseRow, inputs: Spec[], operands: (number | null)
     const { dtype } = inputs[next++];
     const allowed = row.dtypes?.[i] ?? FLOATS;
     if (!allowed.includes(dtype)) {
-      throw new ShapeError(`${row.name}: expected ${NAMES[i]} of dtype ${allowed.join(' or ')}, got ${dtype}`);
+      throw new ShapeError(`${name}: expected ${NAMES[i]} of dtype ${allowed.join(' or ')}, got ${dtype}`);
     }
     if (allowed.length === 1 && allowed[0] === 'bool') return;
     common ??= dtype;
-    if (dtype !== common) throw new ShapeError(`${row.name}: dtypes differ, ${common} and ${dtype}`);
+    if (dtype !== common) throw new ShapeError(`${name}: dtypes differ, ${common} and ${dtype}`);
   });
   const misfit = operands.find((v) => v !== null && !FITS[common ?? 'float32'].test(v));
   if (misfit !== undefined) {
-    throw new ShapeError(`${row.name}: expected ${FITS[common!].words} beside ${common}, got ${misfit}`);
+    throw new ShapeError(`${name}: expected ${FITS[common!].words} beside ${common}, got ${misfit}`);
   }
   return {
-    shape: broadcastShapes(row.name, ...inputs.map((x) => x.shape)),
+    shape: broadcastShapes(name, ...inputs.map((x) => x.shape)),
     dtype: row.out ?? common ?? 'float32',
   };
 }

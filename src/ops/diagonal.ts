@@ -1,11 +1,12 @@
 // Matrices by their diagonals: diagonal, diag, tril, triu.
 import source from '../../shaders/band.wgsl';
 import { define, type Op, type ViewOp } from '../autograd/op.ts';
-import { apply, applyView } from '../autograd/tape.ts';
+import { apply, applyView, checkInputs } from '../autograd/tape.ts';
 import { ShapeError } from '../tensor/errors.ts';
-import { elementCount, format, normalizeDim, type Shape } from '../tensor/shape.ts';
+import { elementCount, format, type Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { bitsOf, only } from './copy.ts';
+import { dimOf } from './dims.ts';
 import { ceilDiv, grid } from './launch.ts';
 import { permute, reshape } from './movement.ts';
 import { place } from './slice.ts';
@@ -69,7 +70,7 @@ function checkOffset(op: string, offset: number): void {
  */
 export function diagonal(x: Tensor, offset = 0, dim1 = 0, dim2 = 1): Tensor {
   checkOffset('diagonal', offset);
-  const [rows, columns] = [dim1, dim2].map((dim) => normalizeDim('diagonal', dim, x.rank));
+  const [rows, columns] = [dim1, dim2].map((dim) => dimOf('diagonal', dim, x));
   if (rows === columns)
     throw new ShapeError(`diagonal: expected two dims of ${format(x.shape)}, got ${dim1} and ${dim2}`);
   return applyView(diagonalOp, x, { rows, columns, offset });
@@ -80,6 +81,7 @@ export function diagonal(x: Tensor, offset = 0, dim1 = 0, dim2 = 1): Tensor {
  * other ranks than 1 and 2, and for an offset that is no whole number.
  */
 export function diag(x: Tensor, offset = 0): Tensor {
+  checkInputs('diag', [x]);
   if (x.rank !== 1 && x.rank !== 2) throw new ShapeError(`diag: expected a vector or a matrix, got ${format(x.shape)}`);
   checkOffset('diag', offset);
   if (x.rank === 2) return diagonal(x, offset);
@@ -120,6 +122,7 @@ const bandOp: Op<BandAttrs> = define({
 });
 
 function band(op: string, x: Tensor, diagonal: number, upper: boolean): Tensor {
+  checkInputs(op, [x]);
   checkOffset(op, diagonal);
   if (x.rank < 2) throw new ShapeError(`${op}: expected matrices [..., rows, columns], got ${format(x.shape)}`);
   const [rows, columns] = x.shape.slice(-2);

@@ -1,9 +1,11 @@
 // einsum: sums of products by labels of dims, as a chain of permuted matrix products.
+import { checkInputs, checkTensor } from '../autograd/tape.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import { format } from '../tensor/shape.ts';
-import { Tensor } from '../tensor/tensor.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import { sum } from './broadcast.ts';
 import { diagonal } from './diagonal.ts';
+import { floatOf } from './half.ts';
 import { matmul } from './matmul.ts';
 import { permute, reshape } from './movement.ts';
 
@@ -23,10 +25,10 @@ interface Labelled {
 export function einsum(equation: string, ...operands: Tensor[]): Tensor {
   if (typeof equation !== 'string')
     throw new ShapeError(`einsum: expected an equation such as 'ij,jk->ik', got ${equation}`);
-  for (const x of operands) {
-    if (!(x instanceof Tensor)) throw new ShapeError(`einsum: expected tensors after the equation, got ${typeof x}`);
-  }
+  for (const x of operands) checkTensor('einsum', x);
   const { inputs, output } = parse(equation.replaceAll(' ', ''), operands);
+  checkInputs('einsum', operands);
+  if (operands.length > 1) floatOf('einsum', operands);
   const sizes = new Map<string, number>();
   inputs.forEach((labels, i) => {
     labels.forEach((label, d) => {
@@ -161,6 +163,8 @@ function contract(a: Labelled, b: Labelled, later: Set<string>): Labelled {
  * other ranks, and for other dtypes than float32.
  */
 export function outer(x: Tensor, y: Tensor): Tensor {
+  checkInputs('outer', [x, y]);
+  floatOf('outer', [x, y]);
   if (x.rank !== 1 || y.rank !== 1) {
     throw new ShapeError(`outer: expected two vectors, got ${format(x.shape)} and ${format(y.shape)}`);
   }

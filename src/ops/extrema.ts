@@ -4,9 +4,10 @@ import type { Op } from '../autograd/op.ts';
 import { apply } from '../autograd/tape.ts';
 import { type DType, FLOATS } from '../tensor/dtype.ts';
 import { ShapeError } from '../tensor/errors.ts';
-import { format, normalizeDim, normalizeDims } from '../tensor/shape.ts';
+import { format } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { expandBack, sum } from './broadcast.ts';
+import { dimOf, dimsOf } from './dims.ts';
 import { cast, div, eq, mul, where } from './elementwise.ts';
 import { type ReduceAttrs, type Reduction, reductionRow } from './reduce.ts';
 import { positions } from './scan.ts';
@@ -106,7 +107,7 @@ function extreme(
   dims: number | readonly number[] | undefined,
   keepdim = false,
 ): Tensor[] {
-  const gone = normalizeDims(name, dims, x.rank);
+  const gone = dimsOf(name, dims, x);
   if (gone.some((d) => x.shape[d] === 0)) {
     throw new ShapeError(`${name}: expected at least one element over dims [${gone}], got ${format(x.shape)}`);
   }
@@ -143,7 +144,7 @@ export function max(x: Tensor): Tensor;
 export function max(x: Tensor, dim: number, keepdim?: boolean): [values: Tensor, indices: Tensor];
 export function max(x: Tensor, dim?: number, keepdim = false): Tensor | [Tensor, Tensor] {
   if (dim === undefined) return extreme('max', amaxOp, x, undefined)[0];
-  return extreme('max', maxOp, x, normalizeDim('max', dim, x.rank), keepdim) as [Tensor, Tensor];
+  return extreme('max', maxOp, x, dimOf('max', dim, x), keepdim) as [Tensor, Tensor];
 }
 
 /**
@@ -158,7 +159,7 @@ export function min(x: Tensor): Tensor;
 export function min(x: Tensor, dim: number, keepdim?: boolean): [values: Tensor, indices: Tensor];
 export function min(x: Tensor, dim?: number, keepdim = false): Tensor | [Tensor, Tensor] {
   if (dim === undefined) return extreme('min', aminOp, x, undefined)[0];
-  return extreme('min', minOp, x, normalizeDim('min', dim, x.rank), keepdim) as [Tensor, Tensor];
+  return extreme('min', minOp, x, dimOf('min', dim, x), keepdim) as [Tensor, Tensor];
 }
 
 /**
@@ -167,7 +168,7 @@ export function min(x: Tensor, dim?: number, keepdim = false): Tensor | [Tensor,
  * and where there are no elements.
  */
 export function argmax(x: Tensor, dim?: number, keepdim = false): Tensor {
-  return extreme('argmax', argmaxOp, x, dim === undefined ? dim : normalizeDim('argmax', dim, x.rank), keepdim)[0];
+  return extreme('argmax', argmaxOp, x, dim === undefined ? dim : dimOf('argmax', dim, x), keepdim)[0];
 }
 
 /**
@@ -176,5 +177,5 @@ export function argmax(x: Tensor, dim?: number, keepdim = false): Tensor {
  * lacks, and where there are no elements.
  */
 export function argmin(x: Tensor, dim?: number, keepdim = false): Tensor {
-  return extreme('argmin', argminOp, x, dim === undefined ? dim : normalizeDim('argmin', dim, x.rank), keepdim)[0];
+  return extreme('argmin', argminOp, x, dim === undefined ? dim : dimOf('argmin', dim, x), keepdim)[0];
 }

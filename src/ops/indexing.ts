@@ -1,17 +1,18 @@
 // Indexing by tensors: gather and scatterAdd, which are each other's gradient, and what is made of them.
 import gatherSource from '../../shaders/gather.wgsl';
 import { define, type Op } from '../autograd/op.ts';
-import { apply } from '../autograd/tape.ts';
+import { apply, checkInputs } from '../autograd/tape.ts';
 import type { CpuArray, Spec } from '../tensor/backend.ts';
 import { full } from '../tensor/creation.ts';
 import type { DType } from '../tensor/dtype.ts';
 import { IndexError, ShapeError } from '../tensor/errors.ts';
 import { scope } from '../tensor/scope.ts';
-import { broadcastShapes, checkRank, elementCount, format, normalizeDim, type Shape } from '../tensor/shape.ts';
+import { broadcastShapes, checkRank, elementCount, format, type Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { expand } from './broadcast.ts';
 import type { Operand } from './define.ts';
-import { add, ne, where } from './elementwise.ts';
+import { dimOf } from './dims.ts';
+import { add, choose, ne, where } from './elementwise.ts';
 import { perInput } from './flops.ts';
 import { ceilDiv, constants, failing, grid, threads } from './launch.ts';
 import { reshape } from './movement.ts';
@@ -142,8 +143,10 @@ const scatterOp: Op<ScatterAttrs> = define({
  * bool. An index that is negative or too large is an IndexError, on WebGPU at the next read. Throws a ShapeError for a
  * dim that x lacks, and for indices of another dtype, rank or size.
  */
-export const gather = (x: Tensor, dim: number, index: Tensor): Tensor =>
-  apply(gatherOp, [x, index], { op: 'gather', dim: normalizeDim('gather', dim, x.rank) })[0];
+export const gather = (x: Tensor, dim: number, index: Tensor): Tensor => {
+  checkInputs('gather', [x, index]);
+  return apply(gatherOp, [x, index], { op: 'gather', dim: dimOf('gather', dim, x) })[0];
+};
 
 /**
  * x with source[.., i, ..] added at [.., index[.., i, ..], ..] along `dim`, for all of `index` (int32), which has the rank of
@@ -152,7 +155,8 @@ export const gather = (x: Tensor, dim: number, index: Tensor): Tensor =>
  * ShapeError for a dim that x lacks, and for indices or a source of another dtype, rank or size.
  */
 export function scatterAdd(x: Tensor, dim: number, index: Tensor, source: Tensor): Tensor {
-  const attrs = { op: 'scatterAdd', dim: normalizeDim('scatterAdd', dim, x.rank), shape: x.shape };
+  checkInputs('scatterAdd', [x, index, source]);
+  const attrs = { op: 'scatterAdd', dim: dimOf('scatterAdd', dim, x), shape: x.shape };
   if (source.rank !== index.rank || index.shape.some((size, d) => size > source.shape[d])) {
     throw new ShapeError(
       `scatterAdd: expected a source at least as large as the indices, ${format(index.shape)}, got ${format(source.shape)}`,
@@ -171,7 +175,8 @@ export function scatterAdd(x: Tensor, dim: number, index: Tensor, source: Tensor
  * read.
  */
 export function indexSelect(x: Tensor, dim: number, index: Tensor): Tensor {
-  const at = normalizeDim('indexSelect', dim, x.rank);
+  checkInputs('indexSelect', [x, index]);
+  const at = dimOf('indexSelect', dim, x);
   if (index.rank !== 1) throw new ShapeError(`indexSelect: expected indices [n], got ${format(index.shape)}`);
   return select('indexSelect', x, at, index);
 }
@@ -194,6 +199,7 @@ export interface EmbeddingOptions {
  * read.
  */
 export function embedding(indices: Tensor, weight: Tensor, { paddingIdx }: EmbeddingOptions = {}): Tensor {
+  checkInputs('embedding', [indices, weight]);
   checkIndices('embedding', indices.dtype);
   if (weight.rank !== 2) throw new ShapeError(`embedding: expected weight [V, D], got ${format(weight.shape)}`);
   const [V, D] = weight.shape;
@@ -211,6 +217,7 @@ export function embedding(indices: Tensor, weight: Tensor, { paddingIdx }: Embed
  * and for less than one class; an index out of range is an IndexError, on WebGPU at the next read.
  */
 export function oneHot(indices: Tensor, classes: number): Tensor {
+  checkInputs('oneHot', [indices]);
   checkIndices('oneHot', indices.dtype);
   const shape = [...indices.shape, classes];
   checkRank('oneHot', shape);
@@ -230,8 +237,9 @@ export function oneHot(indices: Tensor, classes: number): Tensor {
  * value of another dtype, and shapes that do not broadcast.
  */
 export function maskedFill(x: Tensor, mask: Tensor, value: Operand): Tensor {
+  checkInputs('maskedFill', [x, mask]);
   if (mask.dtype !== 'bool') throw new ShapeError(`maskedFill: expected a bool mask, got ${mask.dtype}`);
-  return where(mask, value, x);
+  return choose([mask, value, x], [], 'maskedFill');
 }
 
 /**
@@ -240,7 +248,8 @@ export function maskedFill(x: Tensor, mask: Tensor, value: Operand): Tensor {
  * range is an IndexError, on WebGPU at the next read.
  */
 export function takeAlongDim(x: Tensor, indices: Tensor, dim: number): Tensor {
-  const at = normalizeDim('takeAlongDim', dim, x.rank);
+  checkInputs('takeAlongDim', [x, indices]);
+  const at = dimOf('takeAlongDim', dim, x);
   if (indices.rank !== x.rank) {
     throw new ShapeError(`takeAlongDim: expected indices of rank ${x.rank}, got ${format(indices.shape)}`);
   }

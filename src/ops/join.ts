@@ -1,6 +1,7 @@
 // Many tensors into one: concat along a dim, stack along a new one.
+import { autocasting } from '../autograd/autocast.ts';
 import { define, type Op } from '../autograd/op.ts';
-import { apply } from '../autograd/tape.ts';
+import { apply, checkInputs } from '../autograd/tape.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import { elementCount, format, normalizeDim, sameShape } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
@@ -64,6 +65,7 @@ function checkList(op: string, tensors: readonly Tensor[]): void {
   if (!Array.isArray(tensors) || tensors.length === 0 || !tensors.every((x) => x instanceof Tensor)) {
     throw new ShapeError(`${op}: expected a list of at least one tensor, got ${tensors}`);
   }
+  checkInputs(op, tensors);
 }
 
 /**
@@ -84,10 +86,12 @@ export function concat(tensors: readonly Tensor[], dim = 0): Tensor {
  */
 export function stack(tensors: readonly Tensor[], dim = 0): Tensor {
   checkList('stack', tensors);
-  const [{ shape, rank }] = tensors;
+  const [{ shape, rank, dtype }] = tensors;
   const other = tensors.find((x) => !sameShape(x.shape, shape));
   if (other)
     throw new ShapeError(`stack: expected tensors of one shape, got ${format(shape)} and ${format(other.shape)}`);
+  const odd = tensors.find((x) => x.dtype !== dtype && !autocasting());
+  if (odd) throw new ShapeError(`stack: dtypes differ, ${dtype} and ${odd.dtype}`);
   const at = normalizeDim('stack', dim, rank + 1);
   return concat(
     tensors.map((x) => unsqueeze(x, at)),

@@ -5,7 +5,7 @@ import pickSource from '../../shaders/pickClass.wgsl';
 import placeSource from '../../shaders/placeClass.wgsl';
 import { isFullFloat } from '../autograd/autocast.ts';
 import { define, type Op } from '../autograd/op.ts';
-import { apply } from '../autograd/tape.ts';
+import { apply, checkInputs } from '../autograd/tape.ts';
 import type { CpuArray } from '../tensor/backend.ts';
 import { IndexError, ShapeError } from '../tensor/errors.ts';
 import { elementCount, format, isPlain, type Shape, sameShape } from '../tensor/shape.ts';
@@ -38,6 +38,7 @@ export interface Rows {
  * weights that are not float32 [C].
  */
 export function rowsOf(op: string, scores: Tensor, labels: Tensor, weight?: Tensor): Rows {
+  checkInputs(op, [scores, labels], weight);
   const { shape } = scores;
   const C = checkClasses(op, scores, weight);
   if (labels.dtype !== 'int32') throw new ShapeError(`${op}: expected int32 labels, got ${labels.dtype}`);

@@ -1,5 +1,6 @@
 // What losses have in common: the option `reduction`, and the checks of an input against its target.
 import { isFullFloat } from '../autograd/autocast.ts';
+import { checkInputs } from '../autograd/tape.ts';
 import type { DType } from '../tensor/dtype.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import { broadcastShapes, format, sameShape } from '../tensor/shape.ts';
@@ -35,6 +36,7 @@ export function reducer(op: string, reduction: string, ways: Record<string, Fini
 
 /** Throws where input and target are not float32 of one shape; the target may have other dtypes where they are named. */
 export function checkPair(op: string, input: Tensor, target: Tensor, dtypes: DType[] = ['float32']): void {
+  checkInputs(op, [input, target]);
   if (!isFullFloat(input) || !dtypes.includes(target.dtype)) {
     const wanted = `a float32 input and a ${dtypes.join(' or ')} target`;
     throw new ShapeError(`${op}: expected ${wanted}, got ${input.dtype} and ${target.dtype}`);
@@ -46,8 +48,10 @@ export function checkPair(op: string, input: Tensor, target: Tensor, dtypes: DTy
 }
 
 /** Throws where weights are not float32 that broadcast to the shape of the input. */
-export function checkWeights(op: string, name: string, weights: Tensor | undefined, { shape }: Tensor): void {
+export function checkWeights(op: string, name: string, weights: Tensor | undefined, input: Tensor): void {
   if (!weights) return;
+  checkInputs(op, [input, weights]);
+  const { shape } = input;
   if (weights.dtype !== 'float32') throw new ShapeError(`${op}: expected float32 ${name}, got ${weights.dtype}`);
   if (!sameShape(broadcastShapes(op, weights.shape, shape), shape)) {
     throw new ShapeError(`${op}: expected ${name} that broadcasts to ${format(shape)}, got ${format(weights.shape)}`);
@@ -56,5 +60,5 @@ export function checkWeights(op: string, name: string, weights: Tensor | undefin
 
 /** Throws where an option is not what the words say. */
 export function checkOption(op: string, holds: boolean, words: string, value: number): void {
-  if (!holds) throw new ShapeError(`${op}: expected ${words}, got ${value}`);
+  if (!holds || typeof value !== 'number') throw new ShapeError(`${op}: expected ${words}, got ${value}`);
 }

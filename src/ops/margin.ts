@@ -72,6 +72,7 @@ export function multiMarginLoss(
   const op = 'multiMarginLoss';
   const finish = reducer(op, reduction);
   checkOption(op, p === 1 || p === 2, 'p 1 or 2', p);
+  checkOption(op, Number.isFinite(margin), 'a finite margin', margin);
   const rows = rowsOf(op, scores, labels, weight);
   const [margins] = apply(marginsOp, [rows.scores, rows.labels], { op, margin });
   const means = mul(sum(p === 2 ? square(margins) : margins, 1, true), 1 / rows.scores.shape[1]);
@@ -91,6 +92,7 @@ export function svmLoss(
   { margin = 1, reduction = 'mean' }: Pick<MultiMarginOptions, 'margin' | 'reduction'> = {},
 ): Tensor {
   const finish = reducer('svmLoss', reduction);
+  checkOption('svmLoss', Number.isFinite(margin), 'a finite margin', margin);
   const rows = rowsOf('svmLoss', scores, labels);
   const [margins] = apply(marginsOp, [rows.scores, rows.labels], { op: 'svmLoss', margin });
   return finish(reshape(sum(margins, 1), labels.shape));
@@ -117,6 +119,7 @@ export function hingeEmbeddingLoss(
 ): Tensor {
   const finish = reducer('hingeEmbeddingLoss', reduction);
   checkPair('hingeEmbeddingLoss', input, target, ['float32', 'int32']);
+  checkOption('hingeEmbeddingLoss', Number.isFinite(margin), 'a finite margin', margin);
   // As in PyTorch, whose losses of targets other than 1 and -1 are the sum of both.
   const unlike = where(ne(target, 1), relu(sub(margin, input)), 0);
   return finish(add(unlike, where(ne(target, -1), input, 0)));

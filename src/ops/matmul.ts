@@ -1,7 +1,7 @@
 // Matrix products: batched, with either operand read transposed where its strides say so.
 import source from '../../shaders/matmul.wgsl';
 import { define, type Op } from '../autograd/op.ts';
-import { apply } from '../autograd/tape.ts';
+import { apply, checkInputs } from '../autograd/tape.ts';
 import type { CpuArray, Dispatch, GpuTraits, Plan, TypedLayout } from '../tensor/backend.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import { gather } from '../tensor/gather.ts';
@@ -60,6 +60,7 @@ function productShape(a: Shape, b: Shape): number[] {
  * other dtypes, and where inner sizes differ or batches do not broadcast.
  */
 export function matmul(a: Tensor, b: Tensor): Tensor {
+  checkInputs('matmul', [a, b]);
   floatOf('matmul', [a, b]);
   for (const x of [a, b]) {
     if (x.rank === 0) throw new ShapeError(`matmul: expected at least 1 dim, ${format(a.shape)} @ ${format(b.shape)}`);
@@ -94,6 +95,7 @@ function walkable(a: Tensor, b: Tensor): Tensor[] {
  * [...]. Throws a ShapeError for shapes that do not fit, and for other dtypes than float32 and float16.
  */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor | null): Tensor {
+  checkInputs('linear', [x, weight], bias);
   if (![1, 2].includes(weight.rank) || x.rank === 0 || x.shape.at(-1) !== weight.shape.at(-1)) {
     throw new ShapeError(
       `linear: expected input [..., in] and weight [out, in] or [in], got ${format(x.shape)} and ${format(weight.shape)}`,

@@ -1,7 +1,8 @@
 // Maxout: the largest of several linear pieces.
 import { ShapeError } from '../tensor/errors.ts';
-import { format, normalizeDim } from '../tensor/shape.ts';
+import { format } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { dimOf } from './dims.ts';
 import { amax } from './extrema.ts';
 import { reshape } from './movement.ts';
 
@@ -12,7 +13,7 @@ import { reshape } from './movement.ts';
  * pieces that do not divide it.
  */
 export function maxout(x: Tensor, pieces: number, dim = -1): Tensor {
-  const d = normalizeDim('maxout', dim, x.rank);
+  const d = dimOf('maxout', dim, x);
   if (!Number.isInteger(pieces) || pieces < 1 || x.shape[d] % pieces !== 0) {
     throw new ShapeError(`maxout: expected pieces that divide dim ${d} of ${format(x.shape)}, got ${pieces}`);
   }

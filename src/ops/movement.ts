@@ -1,17 +1,10 @@
 // Views in another shape or another order: reshape, flatten, squeeze, unsqueeze, permute, transpose.
 import { define, type ViewOp } from '../autograd/op.ts';
-import { applyView } from '../autograd/tape.ts';
+import { applyView, checkInputs } from '../autograd/tape.ts';
 import { ShapeError } from '../tensor/errors.ts';
-import {
-  checkShape,
-  elementCount,
-  format,
-  normalizeDim,
-  normalizeDims,
-  reshapeLayout,
-  type Shape,
-} from '../tensor/shape.ts';
+import { checkShape, elementCount, format, normalizeDim, reshapeLayout, type Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { dimsOf } from './dims.ts';
 
 const reshapeOp: ViewOp<{ shape: Shape }> = define({
   name: 'reshape',
@@ -32,6 +25,7 @@ const reshapeOp: ViewOp<{ shape: Shape }> = define({
  * Throws a ShapeError where the numbers of elements differ.
  */
 export function reshape(x: Tensor, shape: Shape): Tensor {
+  checkInputs('reshape', [x]);
   if (!Array.isArray(shape)) throw new ShapeError(`reshape: expected a shape such as [2, 3], got ${shape}`);
   const unknown = shape.indexOf(-1);
   if (unknown < 0) {
@@ -51,6 +45,7 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
  * lacks or that stand the other way round.
  */
 export function flatten(x: Tensor, startDim = 0, endDim = -1): Tensor {
+  checkInputs('flatten', [x]);
   if (x.rank === 0) return reshape(x, [1]);
   const [from, to] = [normalizeDim('flatten', startDim, x.rank), normalizeDim('flatten', endDim, x.rank)];
   if (from > to)
@@ -64,7 +59,7 @@ export function flatten(x: Tensor, startDim = 0, endDim = -1): Tensor {
  * ShapeError for dims that x lacks or that come twice.
  */
 export function squeeze(x: Tensor, dims?: number | readonly number[]): Tensor {
-  const gone = normalizeDims('squeeze', dims, x.rank);
+  const gone = dimsOf('squeeze', dims, x);
   return reshape(
     x,
     x.shape.filter((size, i) => size !== 1 || !gone.includes(i)),
@@ -76,6 +71,7 @@ export function squeeze(x: Tensor, dims?: number | readonly number[]): Tensor {
  * ShapeError for a dim beyond these.
  */
 export function unsqueeze(x: Tensor, dim: number): Tensor {
+  checkInputs('unsqueeze', [x]);
   const at = normalizeDim('unsqueeze', dim, x.rank + 1);
   return reshape(x, [...x.shape.slice(0, at), 1, ...x.shape.slice(at)]);
 }
@@ -102,6 +98,7 @@ const permuteOp: ViewOp<{ dims: number[] }> = define({
  * do not name each dim of x once.
  */
 export function permute(x: Tensor, dims: readonly number[]): Tensor {
+  checkInputs('permute', [x]);
   if (!Array.isArray(dims)) throw new ShapeError(`permute: expected dims such as [1, 0], got ${dims}`);
   const list = dims.map((dim) => normalizeDim('permute', dim, x.rank));
   if (list.length !== x.rank || new Set(list).size !== x.rank) {
@@ -112,6 +109,7 @@ export function permute(x: Tensor, dims: readonly number[]): Tensor {
 
 /** Two dims swapped; the last two by default. Always a view. Throws a ShapeError for dims that x lacks. */
 export function transpose(x: Tensor, dim0 = -2, dim1 = -1): Tensor {
+  checkInputs('transpose', [x]);
   const dims = x.shape.map((_, i) => i);
   const [a, b] = [normalizeDim('transpose', dim0, x.rank), normalizeDim('transpose', dim1, x.rank)];
   [dims[a], dims[b]] = [b, a];

@@ -9,7 +9,7 @@ import statsSource from '../../shaders/batchNormStats.wgsl';
 import { isFullFloat } from '../autograd/autocast.ts';
 import { throughOps } from '../autograd/backward.ts';
 import { define, type Op } from '../autograd/op.ts';
-import { apply, noGrad } from '../autograd/tape.ts';
+import { apply, checkInputs, noGrad } from '../autograd/tape.ts';
 import type { Dispatch, GpuTraits, Plan, Slot, Spec } from '../tensor/backend.ts';
 import { full } from '../tensor/creation.ts';
 import { ShapeError } from '../tensor/errors.ts';
@@ -19,6 +19,7 @@ import { sum } from './broadcast.ts';
 import { add, div, mul, rsqrt, square, sub } from './elementwise.ts';
 import { perOutput } from './flops.ts';
 import { ceilDiv, constants, grid, threads, withPut } from './launch.ts';
+import { checkOption } from './loss.ts';
 import { reshape } from './movement.ts';
 import { mean } from './reduction.ts';
 import { updateRunning } from './update.ts';
@@ -206,6 +207,7 @@ export interface BatchNormOptions {
  */
 export function batchNorm(x: Tensor, options: BatchNormOptions): Tensor {
   const { weight, bias, runningMean, runningVar, training, momentum = 0.1, eps = 1e-5 } = options;
+  checkInputs('batchNorm', [x], weight, bias, runningMean, runningVar);
   if (x.rank < 2) throw new ShapeError(`batchNorm: expected input [N, C, ...], got ${format(x.shape)}`);
   if (!isFullFloat(x)) throw new ShapeError(`batchNorm: expected dtype float32, got ${x.dtype}`);
   const C = x.shape[1];
@@ -215,10 +217,13 @@ export function batchNorm(x: Tensor, options: BatchNormOptions): Tensor {
     }
     if (v && v.dtype !== 'float32')
       throw new ShapeError(`batchNorm: expected ${name} of dtype float32, got ${v.dtype}`);
-    if (v && v.device !== x.device) {
-      throw new ShapeError(`batchNorm: ${name} is on another device than the input, ${v.device} and ${x.device}`);
-    }
-    v?.view('batchNorm');
+  }
+  checkOption('batchNorm', eps >= 0, 'eps of at least 0', eps);
+  checkOption('batchNorm', momentum >= 0 && momentum <= 1, 'a momentum from 0 to 1', momentum);
+  if (!runningMean !== !runningVar) {
+    throw new ShapeError(
+      `batchNorm: expected both or none of the running statistics, got running${runningMean ? 'Mean' : 'Var'}`,
+    );
   }
   if (!training) {
     if (!runningMean || !runningVar) throw new ShapeError('batchNorm: evaluation needs runningMean and runningVar');

@@ -5,7 +5,7 @@ import gradSource from '../../shaders/normalizeGrad.wgsl';
 import { isFullFloat } from '../autograd/autocast.ts';
 import { throughOps } from '../autograd/backward.ts';
 import { define, type Op } from '../autograd/op.ts';
-import { apply } from '../autograd/tape.ts';
+import { apply, checkInputs, checkTensor } from '../autograd/tape.ts';
 import type { GpuTraits } from '../tensor/backend.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import { elementCount, format, type Shape, sameShape } from '../tensor/shape.ts';
@@ -13,6 +13,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { add, mul, rsqrt, square, sub } from './elementwise.ts';
 import { perOutput } from './flops.ts';
 import { constants, grid, threads, withPut } from './launch.ts';
+import { checkOption } from './loss.ts';
 import { reshape } from './movement.ts';
 import { perChannel } from './norm.ts';
 import { mean } from './reduction.ts';
@@ -135,14 +136,14 @@ function check(
   shape: Shape,
   eps: number,
 ): void {
+  checkInputs(op, [x], ...Object.values(factors));
   if (!isFullFloat(x)) throw new ShapeError(`${op}: expected dtype float32, got ${x.dtype}`);
-  if (!(eps >= 0)) throw new ShapeError(`${op}: expected eps of at least 0, got ${eps}`);
+  checkOption(op, eps >= 0, 'eps of at least 0', eps);
   for (const [name, v] of Object.entries(factors)) {
-    if (v && (!sameShape(v.shape, shape) || v.dtype !== 'float32' || v.device !== x.device)) {
-      const wanted = `${name} ${format(shape)} of dtype float32 on the input's device`;
+    if (v && (!sameShape(v.shape, shape) || v.dtype !== 'float32')) {
+      const wanted = `${name} ${format(shape)} of dtype float32`;
       throw new ShapeError(`${op}: expected ${wanted} for input ${format(x.shape)}, got ${v}`);
     }
-    v?.view(op);
   }
 }
 
@@ -160,6 +161,7 @@ const affine = (y: Tensor, weight?: Tensor | null, bias?: Tensor | null): Tensor
 
 /** The number of elements in the last dims, which must be these. */
 function trailing(op: string, x: Tensor, shape: Shape): number {
+  checkTensor(op, x);
   if (!Array.isArray(shape) || shape.length === 0 || !sameShape(x.shape.slice(-shape.length), shape)) {
     throw new ShapeError(`${op}: expected input [..., ${shape}], got ${format(x.shape)}`);
   }
@@ -203,6 +205,7 @@ const affinePerChannel = (y: Tensor, weight?: Tensor | null, bias?: Tensor | nul
  * divide C, for factors that are not [C], for other dtypes than float32, and for eps below 0.
  */
 export function groupNorm(x: Tensor, groups: number, { weight, bias, eps = 1e-5 }: Affine = {}): Tensor {
+  checkTensor('groupNorm', x);
   if (x.rank < 2) throw new ShapeError(`groupNorm: expected input [N, C, ...], got ${format(x.shape)}`);
   const [N, C] = x.shape;
   if (!Number.isInteger(groups) || groups < 1 || C % groups !== 0) {
@@ -219,6 +222,7 @@ export function groupNorm(x: Tensor, groups: number, { weight, bias, eps = 1e-5 
  * are not [C], for other dtypes than float32, and for eps below 0.
  */
 export function instanceNorm(x: Tensor, { weight, bias, eps = 1e-5 }: Affine = {}): Tensor {
+  checkTensor('instanceNorm', x);
   if (x.rank < 3)
     throw new ShapeError(`instanceNorm: expected input [N, C, ...] of at least 3 dims, got ${format(x.shape)}`);
   const size = elementCount(x.shape.slice(2));

@@ -1,12 +1,13 @@
 // Padding at the ends of dims: with a value, mirrored, with the outermost elements, or as if x went on in a circle.
 import { define, type Op } from '../autograd/op.ts';
-import { apply } from '../autograd/tape.ts';
+import { apply, checkTensor } from '../autograd/tape.ts';
 import type { Spec } from '../tensor/backend.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import { format } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { sum } from './broadcast.ts';
 import { copyOnCpu, type Mode, only, planCopy } from './copy.ts';
+import { FITS } from './define.ts';
 import { add } from './elementwise.ts';
 import { flip } from './rearrange.ts';
 import { narrow, place } from './slice.ts';
@@ -96,6 +97,7 @@ export function pad(x: Tensor, padding: readonly number[], { mode = 'constant', 
 }
 
 function marginsOf(x: Tensor, padding: readonly number[]): Margins {
+  checkTensor('pad', x);
   if (!Array.isArray(padding) || padding.length % 2 !== 0 || !padding.every(Number.isInteger)) {
     throw new ShapeError(`pad: expected pairs of whole numbers such as [left, right], got [${padding}]`);
   }
@@ -120,12 +122,12 @@ const crop = (x: Tensor, margins: Margins): Tensor =>
   }, x);
 
 function padConstant(x: Tensor, margins: Margins, value: number): Tensor {
-  if (typeof value !== 'number' || (x.dtype === 'int32' && !Number.isInteger(value))) {
+  if (typeof value !== 'number' || !FITS[x.dtype].test(value)) {
     throw new ShapeError(`pad: expected a number that ${x.dtype} can hold, got ${value}`);
   }
   const middle = crop(x, margins);
   if (middle !== x && margins.flat().every((n) => n <= 0)) return middle;
   const shape = x.shape.map((n, d) => n + margins[d][0] + margins[d][1]);
   const start = margins.map(([before]) => Math.max(before, 0));
-  return place(middle, shape, start, undefined, x.dtype === 'bool' ? Number(value !== 0) : value);
+  return place(middle, shape, start, undefined, value);
 }

@@ -1,4 +1,5 @@
 // Penalties on parameters, to be added to a loss.
+import { checkInputs } from '../autograd/tape.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { sum } from './broadcast.ts';
@@ -7,6 +8,7 @@ import { abs, add, square } from './elementwise.ts';
 function total(op: string, parameters: Iterable<Tensor>, size: (w: Tensor) => Tensor): Tensor {
   const list = [...parameters];
   if (list.length === 0) throw new ShapeError(`${op}: expected at least one tensor, got none`);
+  checkInputs(op, list);
   for (const { dtype } of list) {
     if (dtype !== 'float32') throw new ShapeError(`${op}: expected float32 tensors, got ${dtype}`);
   }

@@ -1,4 +1,6 @@
 // What all pooling shares: windows over images, at fixed distances or adaptive, and the dispatches that walk them.
+
+import { checkInputs } from '../autograd/tape.ts';
 import type { GpuTraits, Param, Plan } from '../tensor/backend.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import { elementCount, format, type Shape } from '../tensor/shape.ts';
@@ -139,6 +141,7 @@ function sizes(
 /** Height and width of x, which is checked. */
 export function checkImages(op: string, x: Tensor, dims: Dims): Pair {
   const wanted = dims === 2 ? '[N, C, H, W] or [C, H, W]' : '[N, C, L] or [C, L]';
+  checkInputs(op, [x]);
   if (x.rank !== dims + 1 && x.rank !== dims + 2) {
     throw new ShapeError(`${op}: expected input ${wanted}, got ${format(x.shape)}`);
   }

@@ -2,7 +2,7 @@
 import source from '../../shaders/dropout.wgsl';
 import philox from '../../shaders/parts/philox.wgsl';
 import { define, type Op } from '../autograd/op.ts';
-import { apply } from '../autograd/tape.ts';
+import { apply, checkInputs } from '../autograd/tape.ts';
 import type { Device } from '../tensor/device.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import { live } from '../tensor/live.ts';
@@ -47,8 +47,9 @@ const dropoutOp: Op<DropoutAttrs> = define({
   vjp: ([g], { attrs }) => apply(dropoutOp, [g!], attrs),
 });
 
-function checkProbability(op: string, p: number): void {
-  if (!(p >= 0 && p <= 1)) throw new ShapeError(`${op}: expected a probability from 0 to 1, got ${p}`);
+export function checkProbability(op: string, p: number): void {
+  if (typeof p !== 'number' || !(p >= 0 && p <= 1))
+    throw new ShapeError(`${op}: expected a probability from 0 to 1, got ${p}`);
 }
 
 /**
@@ -56,7 +57,9 @@ function checkProbability(op: string, p: number): void {
  * the shape of x. Throws a ShapeError for a p beyond 0 and 1, and for other dtypes than float32.
  */
 export function dropout(x: Tensor, p = 0.5, stream?: Stream): Tensor {
+  checkInputs('dropout', [x]);
   checkProbability('dropout', p);
+  floatOf('dropout', [x]);
   const attrs = live(() => ({ p, stream: stream ?? nextStream() }));
   return apply(dropoutOp, [x], attrs)[0];
 }
@@ -69,6 +72,7 @@ const kept = (shape: Shape, device: Device, p: number, stream?: Stream) => ge(ra
  * a ShapeError for a p beyond 0 and 1, below rank 3, and for other dtypes than float32.
  */
 export function dropout2d(x: Tensor, p = 0.5, stream?: Stream): Tensor {
+  checkInputs('dropout2d', [x]);
   checkProbability('dropout2d', p);
   if (x.rank < 3)
     throw new ShapeError(`dropout2d: expected input [N, C, ...] of at least 3 dims, got ${format(x.shape)}`);
@@ -86,6 +90,7 @@ const SELU_LOW = -1.7580993408473766;
  * the shape of x. Throws a ShapeError for a p beyond 0 and 1, and for other dtypes than float32.
  */
 export function alphaDropout(x: Tensor, p = 0.5, stream?: Stream): Tensor {
+  checkInputs('alphaDropout', [x]);
   checkProbability('alphaDropout', p);
   floatOf('alphaDropout', [x]);
   // With all of them dropped there is nothing to keep the variance of: zeros, as in PyTorch.

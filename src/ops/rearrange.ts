@@ -1,11 +1,12 @@
 // The same elements turned round or over and over: flip, roll, tile, repeatInterleave.
 import { define, type Op } from '../autograd/op.ts';
-import { apply } from '../autograd/tape.ts';
+import { apply, checkInputs } from '../autograd/tape.ts';
 import { ShapeError } from '../tensor/errors.ts';
-import { checkRank, elementCount, format, normalizeDim, normalizeDims } from '../tensor/shape.ts';
+import { checkRank, elementCount, format } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { expand } from './broadcast.ts';
 import { copyOnCpu, type Mapping, planCopy } from './copy.ts';
+import { dimOf, dimsOf } from './dims.ts';
 import { flatten, reshape } from './movement.ts';
 
 /** A row whose output is shaped like its input, and whose gradient is a row of the same kind. */
@@ -41,7 +42,7 @@ const flipOp = rearrangement<{ dims: number[] }>(
  */
 export const flip = (x: Tensor, dims: number | readonly number[]): Tensor => {
   if (dims === undefined) throw new ShapeError('flip: expected dims such as [0, 1], got undefined');
-  return apply(flipOp, [x], { dims: normalizeDims('flip', dims, x.rank) })[0];
+  return apply(flipOp, [x], { dims: dimsOf('flip', dims, x) })[0];
 };
 
 /** `shifts` has a number per dim. */
@@ -60,6 +61,7 @@ const rollOp = rearrangement<{ shifts: number[] }>(
  * each dim, and for a dim that x lacks.
  */
 export function roll(x: Tensor, shifts: number | readonly number[], dims?: number | readonly number[]): Tensor {
+  checkInputs('roll', [x]);
   const [by, along] = [[shifts].flat(), dims === undefined ? undefined : [dims].flat()] as [number[], number[]?];
   if (by.length !== (along?.length ?? 1) || !by.every(Number.isInteger)) {
     throw new ShapeError(`roll: expected a whole number for each dim, got shifts [${by}] and dims [${along ?? ''}]`);
@@ -67,7 +69,7 @@ export function roll(x: Tensor, shifts: number | readonly number[], dims?: numbe
   if (!along) return reshape(apply(rollOp, [flatten(x)], { shifts: by })[0], x.shape);
   const total = x.shape.map(() => 0);
   along.forEach((dim, i) => {
-    total[normalizeDim('roll', dim, x.rank)] += by[i];
+    total[dimOf('roll', dim, x)] += by[i];
   });
   return apply(rollOp, [x], { shifts: total })[0];
 }
@@ -97,6 +99,7 @@ const isCount = (n: number) => Number.isInteger(n) && n >= 0;
  * Throws a ShapeError for repeats that are not whole numbers of at least 0.
  */
 export function tile(x: Tensor, repeats: readonly number[]): Tensor {
+  checkInputs('tile', [x]);
   if (!Array.isArray(repeats) || !repeats.every(isCount)) {
     throw new ShapeError(`tile: expected whole numbers of at least 0 such as [2, 3], got ${repeats}`);
   }
@@ -117,5 +120,5 @@ export function repeatInterleave(x: Tensor, repeats: number, dim?: number): Tens
     );
   }
   if (dim === undefined) return repeat(flatten(x), 0, repeats, 'each');
-  return repeat(x, normalizeDim('repeatInterleave', dim, x.rank), repeats, 'each');
+  return repeat(x, dimOf('repeatInterleave', dim, x), repeats, 'each');
 }

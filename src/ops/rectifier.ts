@@ -1,7 +1,8 @@
 // Activations of floats in pieces, one row each: those with kinks. What a gradient is at a kink is PyTorch's choice. NaN gives NaN.
+import { checkInputs } from '../autograd/tape.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import { format } from '../tensor/shape.ts';
-import { Tensor } from '../tensor/tensor.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import { abs, add, div, minimum, mul } from './arithmetic.ts';
 import { gt, le, lt, where } from './comparison.ts';
 import { elementwise, unary } from './define.ts';
@@ -65,7 +66,7 @@ const preluCall = elementwise({
  * weight. Throws a ShapeError for other weights.
  */
 export function prelu(x: Tensor, weight: Tensor): Tensor {
-  if (!(x instanceof Tensor && weight instanceof Tensor)) throw new ShapeError('prelu: expected two tensors');
+  checkInputs('prelu', [x, weight]);
   const channels = x.rank > 1 ? x.shape[1] : 1;
   if (weight.rank > 1 || (weight.size !== 1 && weight.size !== channels)) {
     const wanted = channels === 1 ? '[1]' : `[1] or [${channels}]`;
@@ -102,7 +103,7 @@ export const elu = (x: Tensor, alpha = 1): Tensor => eluCall([x], [alpha, 1, 1])
  * 1.0507 times elu with alpha 1.6733: the numbers for which layers keep mean 0 and variance 1. In the shape of x.
  * Throws a ShapeError for int32 and bool.
  */
-export const selu = (x: Tensor): Tensor => eluCall([x], [1.6732632423543772, 1.0507009873554805, 1]);
+export const selu = (x: Tensor): Tensor => eluCall([x], [1.6732632423543772, 1.0507009873554805, 1], 'selu');
 
 /**
  * x where x > 0, else alpha * (e^(x / alpha) - 1): smooth for every alpha, which must not be 0. In the shape of x.
@@ -110,7 +111,7 @@ export const selu = (x: Tensor): Tensor => eluCall([x], [1.6732632423543772, 1.0
  */
 export function celu(x: Tensor, alpha = 1): Tensor {
   if (alpha === 0) throw new ShapeError('celu: expected an alpha other than 0, got 0');
-  return eluCall([x], [alpha, 1, 1 / alpha]);
+  return eluCall([x], [alpha, 1, 1 / alpha], 'celu');
 }
 
 const hardtanhCall = elementwise({
@@ -140,7 +141,7 @@ export function hardtanh(x: Tensor, min = -1, max = 1): Tensor {
 }
 
 /** min(max(x, 0), 6): hardtanh with these bounds. In the shape of x. Throws a ShapeError for int32 and bool. */
-export const relu6 = (x: Tensor): Tensor => hardtanh(x, 0, 6);
+export const relu6 = (x: Tensor): Tensor => hardtanhCall([x], [0, 6], 'relu6');
 
 const clipped = (x: number) => Math.min(Math.max(x + 3, 0), 6);
 const piece = (x: number) => (x <= -3 ? -1 : Number(x >= 3));

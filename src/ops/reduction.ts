@@ -2,9 +2,10 @@
 import type { Op } from '../autograd/op.ts';
 import { apply } from '../autograd/tape.ts';
 import { type DType, FLOATS } from '../tensor/dtype.ts';
-import { elementCount, normalizeDims, type Shape } from '../tensor/shape.ts';
+import { elementCount, type Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { addition, expandBack } from './broadcast.ts';
+import { dimsOf } from './dims.ts';
 import { mul } from './elementwise.ts';
 import { permute, reshape } from './movement.ts';
 import { type ReduceAttrs, type Reduction, reductionRow } from './reduce.ts';
@@ -17,7 +18,7 @@ export type DimsLike = number | readonly number[];
 const over =
   (op: Op<ReduceAttrs>) =>
   (x: Tensor, dims?: DimsLike, keepdim = false): Tensor =>
-    apply(op, [x], { dims: normalizeDims(op.name, dims, x.rank), keepdim })[0];
+    apply(op, [x], { dims: dimsOf(op.name, dims, x), keepdim })[0];
 
 /**
  * Mean over `dims` (default: all), of floats. NaN over no elements. The dims go, or with `keepdim` stay with size 1.

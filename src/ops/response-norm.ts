@@ -1,10 +1,12 @@
 // Local response normalization, in ops: a channel against the energy of its neighbours.
 import { isFullFloat } from '../autograd/autocast.ts';
+import { checkInputs } from '../autograd/tape.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import { elementCount, format } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { avgPool2d } from './average-pool.ts';
 import { add, div, mul, pow, square } from './elementwise.ts';
+import { checkOption } from './loss.ts';
 import { reshape } from './movement.ts';
 import { pad } from './pad.ts';
 
@@ -27,12 +29,16 @@ export function localResponseNorm(
   size: number,
   { alpha = 1e-4, beta = 0.75, k = 1 }: ResponseNormOptions = {},
 ): Tensor {
+  checkInputs('localResponseNorm', [x]);
   if (x.rank < 3) {
     throw new ShapeError(`localResponseNorm: expected input [N, C, ...] of at least 3 dims, got ${format(x.shape)}`);
   }
   if (!isFullFloat(x)) throw new ShapeError(`localResponseNorm: expected dtype float32, got ${x.dtype}`);
   if (!Number.isInteger(size) || size < 1) {
     throw new ShapeError(`localResponseNorm: expected size as a whole number of at least 1, got ${size}`);
+  }
+  for (const [name, value] of Object.entries({ alpha, beta, k })) {
+    checkOption('localResponseNorm', Number.isFinite(value), `a finite number as ${name}`, value);
   }
   if (x.size === 0) return x;
   const [N, C, ...rest] = x.shape;

@@ -4,7 +4,7 @@ import philox from '../../shaders/parts/philox.wgsl';
 import truncatedPart from '../../shaders/parts/truncatedNormal.wgsl';
 import source from '../../shaders/random.wgsl';
 import { define, type Op } from '../autograd/op.ts';
-import { generate } from '../autograd/tape.ts';
+import { checkInputs, generate } from '../autograd/tape.ts';
 import type { Param } from '../tensor/backend.ts';
 import { type Device, defaultDevice } from '../tensor/device.ts';
 import { type DType, WGSL_TYPE } from '../tensor/dtype.ts';
@@ -12,7 +12,7 @@ import { ShapeError } from '../tensor/errors.ts';
 import { live } from '../tensor/live.ts';
 import { mulHigh, nextStream, normal, randomWords, type Stream, streamWords, uniform } from '../tensor/random.ts';
 import { checkShape, elementCount, format, type Shape } from '../tensor/shape.ts';
-import { Tensor } from '../tensor/tensor.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import { add, cast, clamp, div, gt, log, lt, mul, neg, where } from './elementwise.ts';
 import { amax, argmax } from './extrema.ts';
 import { ceilDiv, grid } from './launch.ts';
@@ -210,10 +210,7 @@ export function truncatedNormal(
  * The numbers 0 to n - 1 in random order, as int32: the places of sorted random words. The same on every device. Throws
  * a ShapeError for an n that is no whole number of at least 0.
  */
-export function permutation(
-  n: number,
-  { device, stream = nextStream() }: Omit<RandomOptions, 'requiresGrad'> = {},
-): Tensor {
+export function permutation(n: number, { device, stream }: Omit<RandomOptions, 'requiresGrad'> = {}): Tensor {
   checkShape('permutation', [n]);
   return argsort(randint(-(2 ** 31), 2 ** 31 - 1, [n], { device, stream }));
 }
@@ -234,8 +231,9 @@ export interface MultinomialOptions {
 export function multinomial(
   weights: Tensor,
   count: number,
-  { replacement = false, stream = nextStream() }: MultinomialOptions = {},
+  { replacement = false, stream }: MultinomialOptions = {},
 ): Tensor {
+  checkInputs('multinomial', [weights]);
   if (weights.dtype !== 'float32' || weights.rank < 1 || weights.rank > 2 || weights.size === 0) {
     throw new ShapeError(
       `multinomial: expected weights [C] or [N, C] of dtype float32, got ${format(weights.shape)} of ${weights.dtype}`,
@@ -264,11 +262,8 @@ export function multinomial(
  * probability that is not from 0 to 1 is an IndexError, on WebGPU at the next read. Throws a ShapeError where p is not float32.
  */
 export function bernoulli(p: Tensor, stream?: Stream): Tensor {
-  if (!(p instanceof Tensor) || p.dtype !== 'float32') {
-    throw new ShapeError(
-      `bernoulli: expected probabilities of dtype float32, got ${p instanceof Tensor ? p.dtype : p}`,
-    );
-  }
+  checkInputs('bernoulli', [p]);
+  if (p.dtype !== 'float32') throw new ShapeError(`bernoulli: expected probabilities of dtype float32, got ${p.dtype}`);
   const sound = within('bernoulli: expected probabilities from 0 to 1', p, { low: 0, high: 1 });
   return cast(lt(rand(p.shape, { device: p.device, stream }), sound), 'float32');
 }

@@ -2,9 +2,10 @@
 import { define, type Op, type ViewOp } from '../autograd/op.ts';
 import { apply, applyView } from '../autograd/tape.ts';
 import { ShapeError } from '../tensor/errors.ts';
-import { checkShape, elementCount, format, normalizeDim, type Shape } from '../tensor/shape.ts';
+import { checkShape, elementCount, format, type Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { copyOnCpu, only, planCopy } from './copy.ts';
+import { dimOf } from './dims.ts';
 import { reshape } from './movement.ts';
 
 interface SliceAttrs {
@@ -88,7 +89,7 @@ function checkWhole(op: string, values: Record<string, number>): void {
  * lacks, for places that are no whole numbers, and for a step below 1.
  */
 export function slice(x: Tensor, dim: number, start = 0, end?: number, step = 1): Tensor {
-  const d = normalizeDim('slice', dim, x.rank);
+  const d = dimOf('slice', dim, x);
   const size = x.shape[d];
   checkWhole('slice', { start, end: end ?? size, step });
   if (step < 1) throw new ShapeError(`slice: expected a step of at least 1, got ${step}`);
@@ -101,7 +102,7 @@ export function slice(x: Tensor, dim: number, start = 0, end?: number, step = 1)
  * dim that x lacks, and for places beyond its ends.
  */
 export function narrow(x: Tensor, dim: number, start: number, length: number): Tensor {
-  const d = normalizeDim('narrow', dim, x.rank);
+  const d = dimOf('narrow', dim, x);
   const size = x.shape[d];
   checkWhole('narrow', { start, length });
   const from = start < 0 ? start + size : start;
@@ -116,7 +117,7 @@ export function narrow(x: Tensor, dim: number, start: number, length: number): T
  * ShapeError for a dim that x lacks, and for an index beyond its ends.
  */
 export function select(x: Tensor, dim: number, index: number): Tensor {
-  const d = normalizeDim('select', dim, x.rank);
+  const d = dimOf('select', dim, x);
   const size = x.shape[d];
   if (!Number.isInteger(index) || index < -size || index >= size) {
     throw new ShapeError(`select: index ${index} is out of range for dim ${d} of ${format(x.shape)}`);

@@ -4,13 +4,14 @@ import source from '../../shaders/softmax.wgsl';
 import gradSource from '../../shaders/softmaxGrad.wgsl';
 import { isFullFloat } from '../autograd/autocast.ts';
 import { define, type Op } from '../autograd/op.ts';
-import { apply } from '../autograd/tape.ts';
+import { apply, checkInputs } from '../autograd/tape.ts';
 import type { GpuTraits, Plan } from '../tensor/backend.ts';
 import type { HostArray } from '../tensor/dtype.ts';
 import { ShapeError } from '../tensor/errors.ts';
-import { elementCount, format, normalizeDim, type Shape } from '../tensor/shape.ts';
+import { elementCount, format, type Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { sum } from './broadcast.ts';
+import { dimOf } from './dims.ts';
 import { div, exp, log, mul, neg, sub } from './elementwise.ts';
 import { amax } from './extrema.ts';
 import { perOutput } from './flops.ts';
@@ -91,7 +92,8 @@ const gradOp: Op<SoftmaxAttrs> = define({
 const softmaxGrad = (y: Tensor, g: Tensor, attrs: SoftmaxAttrs): Tensor => apply(gradOp, [y, g], attrs)[0];
 
 function along(op: string, x: Tensor, dim: number, attrs: SoftmaxAttrs): Tensor {
-  const d = normalizeDim(op, dim, x.rank);
+  checkInputs(op, [x]);
+  const d = dimOf(op, dim, x);
   if (!isFullFloat(x)) throw new ShapeError(`${op}: expected dtype float32, got ${x.dtype} ${format(x.shape)}`);
   if (x.shape[d] > LONG) return byOps(x, d, attrs);
   const last = x.rank - 1;

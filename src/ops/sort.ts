@@ -2,8 +2,9 @@
 import { define, type Op } from '../autograd/op.ts';
 import { apply } from '../autograd/tape.ts';
 import { ShapeError } from '../tensor/errors.ts';
-import { elementCount, format, normalizeDim, type Shape } from '../tensor/shape.ts';
+import { elementCount, format, type Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { dimOf } from './dims.ts';
 import { gather } from './indexing.ts';
 import { planSort, SORTABLE } from './sort-plan.ts';
 
@@ -52,7 +53,7 @@ export interface SortOptions {
 }
 
 const places = (op: string, x: Tensor, dim: number, descending: boolean, count?: number): Tensor => {
-  const at = normalizeDim(op, dim, x.rank);
+  const at = dimOf(op, dim, x);
   return apply(argsortOp, [x], { op, dim: at, descending, taken: count ?? x.shape[at] })[0];
 };
 
@@ -85,7 +86,8 @@ export interface TopkOptions {
  * dim that x lacks.
  */
 export function topk(x: Tensor, k: number, dim = -1, { largest = true }: TopkOptions = {}): [Tensor, Tensor] {
-  checkCount(k, x.shape, normalizeDim('topk', dim, x.rank));
+  const at = dimOf('topk', dim, x);
+  checkCount(k, x.shape, at);
   const indices = places('topk', x, dim, largest, k);
   return [gather(x, dim, indices), indices];
 }

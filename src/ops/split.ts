@@ -3,10 +3,11 @@ import { define, type PartsOp } from '../autograd/op.ts';
 import { applyParts } from '../autograd/tape.ts';
 import { zeros } from '../tensor/creation.ts';
 import { ShapeError } from '../tensor/errors.ts';
-import { format, normalizeDim } from '../tensor/shape.ts';
+import { format } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { expand } from './broadcast.ts';
 import { only } from './copy.ts';
+import { dimOf } from './dims.ts';
 import { concat } from './join.ts';
 import { reshape } from './movement.ts';
 import { place } from './slice.ts';
@@ -49,7 +50,7 @@ const splitOp: PartsOp<SplitAttrs> = define({
  * a ShapeError for a dim that x lacks, and for sizes that do not add up to its own.
  */
 export function split(x: Tensor, sizeOrSizes: number | readonly number[], dim = 0): Tensor[] {
-  const d = normalizeDim('split', dim, x.rank);
+  const d = dimOf('split', dim, x);
   const size = x.shape[d];
   const sizes = Array.isArray(sizeOrSizes) ? sizeOrSizes : equalSizes(x, d, sizeOrSizes as number);
   const total = sizes.reduce((sum, n) => sum + n, 0);
@@ -75,14 +76,15 @@ function equalSizes(x: Tensor, dim: number, part: number): number[] {
  * that x lacks, and for less than one part.
  */
 export function chunk(x: Tensor, n: number, dim = 0): Tensor[] {
-  const size = x.shape[normalizeDim('chunk', dim, x.rank)];
+  const at = dimOf('chunk', dim, x);
+  const size = x.shape[at];
   if (!Number.isInteger(n) || n < 1) throw new ShapeError(`chunk: expected a count of at least 1, got ${n}`);
   return split(x, size === 0 ? new Array<number>(n).fill(0) : Math.ceil(size / n), dim);
 }
 
 /** The parts of x for each index in a dim, without that dim. Views. Throws a ShapeError for a dim that x lacks. */
 export function unbind(x: Tensor, dim = 0): Tensor[] {
-  const d = normalizeDim('unbind', dim, x.rank);
+  const d = dimOf('unbind', dim, x);
   const shape = x.shape.filter((_, i) => i !== d);
   return split(x, new Array<number>(x.shape[d]).fill(1), d).map((part) => reshape(part, shape));
 }

@@ -1,11 +1,13 @@
 // Reductions of floats that take more than one number to accumulate, or a function of the sum: var, std, norm, logsumexp.
-import { apply } from '../autograd/tape.ts';
+import { apply, checkInputs } from '../autograd/tape.ts';
 import { ShapeError } from '../tensor/errors.ts';
-import { elementCount, normalizeDims } from '../tensor/shape.ts';
+import { elementCount } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { addition, expandBack, sum } from './broadcast.ts';
+import { dimsOf } from './dims.ts';
 import { abs, div, eq, exp, mul, sub, where } from './elementwise.ts';
 import { amax } from './extrema.ts';
+import { floatOf } from './half.ts';
 import { type ReduceAttrs, type Reduction, reductionRow } from './reduce.ts';
 import { type DimsLike, mean } from './reduction.ts';
 
@@ -87,7 +89,7 @@ function spreadAttrs(name: string, x: Tensor, dims: DimsLike | undefined, option
   if (!Number.isFinite(correction)) {
     throw new ShapeError(`${name}: expected a finite number as correction, got ${correction}`);
   }
-  return { dims: normalizeDims(name, dims, x.rank), keepdim, correction };
+  return { dims: dimsOf(name, dims, x), keepdim, correction };
 }
 
 /**
@@ -135,7 +137,9 @@ const normOp = reductionRow(
  * x lacks or that come twice.
  */
 export function norm(x: Tensor, p = 2, dims?: DimsLike, keepdim = false): Tensor {
-  const gone = normalizeDims('norm', dims, x.rank);
+  checkInputs('norm', [x]);
+  floatOf('norm', [x]);
+  const gone = dimsOf('norm', dims, x);
   if (p === 2) return apply(normOp, [x], { dims: gone, keepdim })[0];
   if (p === 1) return sum(abs(x), gone, keepdim);
   if (p !== Number.POSITIVE_INFINITY) throw new ShapeError(`norm: expected p of 1, 2 or Infinity, got ${p}`);
@@ -179,5 +183,5 @@ const logsumexpOp = reductionRow(
  * Throws a ShapeError for int32 and bool, and for dims that x lacks or that come twice.
  */
 export function logsumexp(x: Tensor, dims?: DimsLike, keepdim = false): Tensor {
-  return apply(logsumexpOp, [x], { dims: normalizeDims('logsumexp', dims, x.rank), keepdim })[0];
+  return apply(logsumexpOp, [x], { dims: dimsOf('logsumexp', dims, x), keepdim })[0];
 }

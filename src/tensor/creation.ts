@@ -62,15 +62,18 @@ export function tensor(values: NestedArray | HostArray, options: TensorOptions &
   return fromHost('tensor', flat, options.shape ?? shape, { ...options, dtype });
 }
 
-/** A tensor filled with one value. */
-export function full(shape: Shape, value: number, options?: TensorOptions): Tensor {
-  checkShape('full', shape);
-  return fromHost('full', new Float64Array(elementCount(shape)).fill(value), shape, options);
+function filled(op: string, shape: Shape, value: number, options?: TensorOptions): Tensor {
+  checkShape(op, shape);
+  return fromHost(op, new Float64Array(elementCount(shape)).fill(value), shape, options);
 }
 
-export const zeros = (shape: Shape, options?: TensorOptions): Tensor => full(shape, 0, options);
+/** A tensor filled with one value. */
+export const full = (shape: Shape, value: number, options?: TensorOptions): Tensor =>
+  filled('full', shape, value, options);
 
-export const ones = (shape: Shape, options?: TensorOptions): Tensor => full(shape, 1, options);
+export const zeros = (shape: Shape, options?: TensorOptions): Tensor => filled('zeros', shape, 0, options);
+
+export const ones = (shape: Shape, options?: TensorOptions): Tensor => filled('ones', shape, 1, options);
 
 /** The n by n identity matrix. */
 export function eye(n: number, options?: TensorOptions): Tensor {

@@ -28,6 +28,7 @@ import { cases as random } from './random.ts';
 import { cases as rearrange } from './rearrange.ts';
 import { cases as rectifier } from './rectifier.ts';
 import { cases as reduction } from './reduction.ts';
+import { cases as refused } from './refused.ts';
 import { cases as regression } from './regression.ts';
 import { cases as scan } from './scan.ts';
 import { cases as select } from './select.ts';
@@ -80,4 +81,5 @@ export const cases: Case[] = [
   ...rearrange,
   ...scan,
   ...probability,
+  ...refused,
 ];

@@ -49,7 +49,7 @@ const constants: Case[] = [
     gradients: 'none',
   },
   {
-    ...{ op: 'place', title: 'pad, bool', inputs: [coins([2, 3])], run: (x) => pad(x, [1, 2], { value: 2 }) },
+    ...{ op: 'place', title: 'pad, bool', inputs: [coins([2, 3])], run: (x) => pad(x, [1, 2], { value: 1 }) },
     gradients: 'none',
   },
 ];

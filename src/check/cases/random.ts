@@ -273,14 +273,14 @@ const channels: Case[] = [
     op: 'dropout',
     title: 'dropout2d of a vector per channel',
     inputs: [normal([3, 5, 4])],
-    run: (x) => [dropout(x), dropout2d(x)],
+    run: (x) => [dropout2d(x), dropout(x)],
   },
   { op: 'dropout', title: 'alphaDropout', inputs: [normal(IMAGE)], run: (x) => [dropout(x), alphaDropout(x, 0.3)] },
   {
     op: 'dropout',
     title: 'alphaDropout, none and all',
     inputs: [normal([7])],
-    run: (x) => [dropout(x), alphaDropout(x, 0), alphaDropout(x, 1)],
+    run: (x) => [alphaDropout(x, 0), alphaDropout(x, 1), dropout(x)],
   },
   refusal('dropout', 'dropout2d of a matrix', [normal([3, 2])], (x) => dropout2d(x), /expected input \[N, C, ...\]/),
   refusal(

@@ -84,7 +84,7 @@ const preluCases: Case[] = [
     /weight \[1\] or \[3\] for x \[2,3\]/,
   ),
   refusal('prelu', 'weights for no channels', [normal([3]), normal([3])], prelu, /weight \[1\] for x \[3\], got \[3\]/),
-  refusal('prelu', 'a number', [normal([2])], (x) => prelu(x, 0.25 as never), /prelu: expected two tensors/),
+  refusal('prelu', 'a number', [normal([2])], (x) => prelu(x, 0.25 as never), /prelu: expected a tensor, got number/),
   refusal('prelu', 'a weight of rank 2', [normal([2, 3]), normal([1, 3])], prelu, /prelu: expected a weight/),
 ];
 
