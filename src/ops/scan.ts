@@ -96,8 +96,8 @@ const cumsumOp = scanRow(
 );
 
 /**
- * Sums of the elements along `dim`, up to each one; int32 for int32 and bool. In the shape of x. Throws a ShapeError
- * for a dim that x lacks.
+ * out[.., i, ..] = sum of x[.., 0, ..] to x[.., i, ..] along `dim`; int32 for int32 and bool. In the shape of x.
+ * Throws a ShapeError for a dim that x lacks.
  */
 export function cumsum(x: Tensor, dim: number): Tensor {
   return apply(cumsumOp, [x], { dim: normalizeDim('cumsum', dim, x.rank), reverse: false, exclusive: false })[0];
@@ -125,8 +125,8 @@ export const productsBefore = (x: Tensor, dim: number, reverse = false): Tensor 
   apply(cumprodOp, [x], { dim, reverse, exclusive: true })[0];
 
 /**
- * Products of the elements along `dim`, up to each one; int32 for int32 and bool. The gradient is right where there are
- * zeros. In the shape of x. Throws a ShapeError for a dim that x lacks.
+ * out[.., i, ..] = product of x[.., 0, ..] to x[.., i, ..] along `dim`; int32 for int32 and bool. The gradient is
+ * right where there are zeros. In the shape of x. Throws a ShapeError for a dim that x lacks.
  */
 export function cumprod(x: Tensor, dim: number): Tensor {
   return apply(cumprodOp, [x], { dim: normalizeDim('cumprod', dim, x.rank), reverse: false, exclusive: false })[0];
