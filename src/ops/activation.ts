@@ -46,7 +46,7 @@ const softplusCall = elementwise({
 
 /**
  * out = log(1 + e^(beta x)) / beta; x itself where beta x > threshold. In the shape of x. Throws a ShapeError for
- * int32 and bool.
+ * int32 and bool, and for beta 0.
  */
 export const softplus = (x: Tensor, beta = 1, threshold = 20): Tensor => softplusCall([x], [beta, threshold]);
 

@@ -10,19 +10,19 @@ import { round } from './rounding.ts';
 
 /**
  * out = x + y. Floats, or int32 with wraparound. In the shape to which x and y broadcast. Throws a ShapeError for
- * bool, for two dtypes, and for shapes that do not broadcast.
+ * bool, for two dtypes, for a number that int32 cannot hold beside it, and for shapes that do not broadcast.
  */
 export const add = binary({ name: 'add', cpu: (x, y) => x + y, wgsl: 'x + y', vjp: [({ g }) => g, ({ g }) => g] });
 
 /**
  * out = x - y. Floats, or int32 with wraparound. In the shape to which x and y broadcast. Throws a ShapeError for
- * bool, for two dtypes, and for shapes that do not broadcast.
+ * bool, for two dtypes, for a number that int32 cannot hold beside it, and for shapes that do not broadcast.
  */
 export const sub = binary({ name: 'sub', cpu: (x, y) => x - y, wgsl: 'x - y', vjp: [({ g }) => g, ({ g }) => neg(g)] });
 
 /**
  * out = x * y. Floats, or int32 with wraparound. In the shape to which x and y broadcast. Throws a ShapeError for
- * bool, for two dtypes, and for shapes that do not broadcast.
+ * bool, for two dtypes, for a number that int32 cannot hold beside it, and for shapes that do not broadcast.
  */
 export const mul = binary({
   name: 'mul',
@@ -54,7 +54,8 @@ export function div(x: Operand, y: Operand): Tensor {
 /**
  * out = x - y * floor(x / y): the remainder with the sign of y. Floats, exact for every quotient: NaN where y is 0 or
  * x infinite; x or y where y is infinite. int32: 0 where y is 0. In the shape to which x and y broadcast. Throws a
- * ShapeError for bool, for two dtypes, and for shapes that do not broadcast.
+ * ShapeError for bool, for two dtypes, for a number that int32 cannot hold beside it, and for shapes that do not
+ * broadcast.
  */
 export const remainder = binary({
   name: 'remainder',
@@ -71,7 +72,8 @@ const order = (x: number, y: number) => Number(x > y) - Number(x < y);
 
 /**
  * out = max(x, y); NaN if either is. Floats or int32. The gradient is shared evenly in a tie. In the shape to which x
- * and y broadcast. Throws a ShapeError for bool, for two dtypes, and for shapes that do not broadcast.
+ * and y broadcast. Throws a ShapeError for bool, for two dtypes, for a number that int32 cannot hold beside it, and
+ * for shapes that do not broadcast.
  */
 export const maximum = binary({
   name: 'maximum',
@@ -83,7 +85,8 @@ export const maximum = binary({
 
 /**
  * out = min(x, y); NaN if either is. Floats or int32. The gradient is shared evenly in a tie. In the shape to which x
- * and y broadcast. Throws a ShapeError for bool, for two dtypes, and for shapes that do not broadcast.
+ * and y broadcast. Throws a ShapeError for bool, for two dtypes, for a number that int32 cannot hold beside it, and
+ * for shapes that do not broadcast.
  */
 export const minimum = binary({
   name: 'minimum',

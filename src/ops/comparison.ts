@@ -9,32 +9,38 @@ const comparison = (row: Test) => binary({ ...row, out: 'bool', vjp: [null, null
 
 /**
  * out = x == y, as bool; false for NaN. Both floats, int32 or bool. In the shape to which x and y broadcast. Throws a
- * ShapeError for two dtypes, and for shapes that do not broadcast.
+ * ShapeError for two dtypes, for a number that int32 or bool cannot hold beside it, and for shapes that do not
+ * broadcast.
  */
 export const eq = comparison({ name: 'eq', cpu: (x, y) => Number(x === y), wgsl: 'x == y', dtypes: [ALL, ALL] });
 /**
  * out = x != y, as bool; true for NaN. Both floats, int32 or bool. In the shape to which x and y broadcast. Throws a
- * ShapeError for two dtypes, and for shapes that do not broadcast.
+ * ShapeError for two dtypes, for a number that int32 or bool cannot hold beside it, and for shapes that do not
+ * broadcast.
  */
 export const ne = comparison({ name: 'ne', cpu: (x, y) => Number(x !== y), wgsl: '!(x == y)', dtypes: [ALL, ALL] });
 /**
  * out = x < y, as bool; false for NaN. Both floats or int32. In the shape to which x and y broadcast. Throws a
- * ShapeError for bool, for two dtypes, and for shapes that do not broadcast.
+ * ShapeError for bool, for two dtypes, for a number that int32 cannot hold beside it, and for shapes that do not
+ * broadcast.
  */
 export const lt = comparison({ name: 'lt', cpu: (x, y) => Number(x < y), wgsl: 'x < y' });
 /**
  * out = x <= y, as bool; false for NaN. Both floats or int32. In the shape to which x and y broadcast. Throws a
- * ShapeError for bool, for two dtypes, and for shapes that do not broadcast.
+ * ShapeError for bool, for two dtypes, for a number that int32 cannot hold beside it, and for shapes that do not
+ * broadcast.
  */
 export const le = comparison({ name: 'le', cpu: (x, y) => Number(x <= y), wgsl: 'x <= y' });
 /**
  * out = x > y, as bool; false for NaN. Both floats or int32. In the shape to which x and y broadcast. Throws a
- * ShapeError for bool, for two dtypes, and for shapes that do not broadcast.
+ * ShapeError for bool, for two dtypes, for a number that int32 cannot hold beside it, and for shapes that do not
+ * broadcast.
  */
 export const gt = comparison({ name: 'gt', cpu: (x, y) => Number(x > y), wgsl: 'x > y' });
 /**
  * out = x >= y, as bool; false for NaN. Both floats or int32. In the shape to which x and y broadcast. Throws a
- * ShapeError for bool, for two dtypes, and for shapes that do not broadcast.
+ * ShapeError for bool, for two dtypes, for a number that int32 cannot hold beside it, and for shapes that do not
+ * broadcast.
  */
 export const ge = comparison({ name: 'ge', cpu: (x, y) => Number(x >= y), wgsl: 'x >= y' });
 
@@ -106,6 +112,7 @@ const whereCall = elementwise({
 /**
  * out = condition ? y : z, of the bool tensor `condition`. y and z have one dtype, of any kind, or are numbers. What
  * is not chosen gets the gradient 0, whatever it is. In the shape to which all three broadcast. Throws a ShapeError
- * for a condition that is not bool, two dtypes, and shapes that do not broadcast.
+ * for a condition that is not bool, two dtypes, a number that the dtype of the other cannot hold, and shapes that do
+ * not broadcast.
  */
 export const where = (condition: Tensor, y: Operand, z: Operand): Tensor => whereCall([condition, y, z]);

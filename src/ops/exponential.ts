@@ -100,7 +100,8 @@ function growing(x: Operand, y: Tensor): Tensor {
  * out = x^y, as IEEE 754 has it: x^0 = 1 and 1^y = 1 even for NaN, a negative base takes whole exponents only (else
  * NaN). The gradient of the exponent is 0 at x = 0 for y >= 0. Floats, or int32 with wraparound, where exponents
  * below 0 give 0 but for the bases 1 and -1. In the shape to which x and y broadcast. Throws a ShapeError for bool,
- * for two dtypes, for shapes that do not broadcast, and for a plain number below 0 as the exponent of int32.
+ * for two dtypes, for a number that int32 cannot hold beside it, for shapes that do not broadcast, and for a plain
+ * number below 0 as the exponent of int32.
  */
 export function pow(x: Operand, y: Operand): Tensor {
   if (x instanceof Tensor && x.dtype === 'int32' && typeof y === 'number' && y < 0) {

@@ -229,8 +229,8 @@ export function oneHot(indices: Tensor, classes: number): Tensor {
 
 /**
  * out = mask ? value : x, of a bool tensor `mask`; `value` is a number or a tensor. In the shape to which all
- * broadcast. Throws a ShapeError for a mask that is not bool, a value of another dtype, and shapes that do not
- * broadcast.
+ * broadcast. Throws a ShapeError for a mask that is not bool, a value of another dtype or that x cannot hold, and
+ * shapes that do not broadcast.
  */
 export function maskedFill(x: Tensor, mask: Tensor, value: Operand): Tensor {
   if (mask.dtype !== 'bool') throw new ShapeError(`maskedFill: expected a bool mask, got ${mask.dtype}`);

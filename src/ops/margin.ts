@@ -64,7 +64,7 @@ export interface MultiMarginOptions {
  * scores [N, C], [C] or [N, C, d1, ...] float32, int32 labels [N], [] or [N, d1, ...] from 0 to C - 1; a scalar [],
  * or with reduction 'none' the losses in the shape of labels. A label out of range is an IndexError, on WebGPU at the
  * next read. Throws a ShapeError for other shapes and dtypes, for class weights that are not float32 [C], for a p
- * other than 1 and 2, for a margin that is no number, and another `reduction`.
+ * other than 1 and 2, for a margin that is not finite, and another `reduction`.
  */
 export function multiMarginLoss(
   scores: Tensor,
@@ -87,7 +87,7 @@ export function multiMarginLoss(
  * scores[c] - scores[label] + margin), which is C - 1 where all scores are equal: C times multiMarginLoss. scores [N,
  * C], [C] or [N, C, d1, ...] float32, int32 labels [N], [] or [N, d1, ...]; a scalar [], or with reduction 'none' the
  * losses in the shape of labels. A label out of range is an IndexError, on WebGPU at the next read. Throws a
- * ShapeError for other shapes and dtypes, for a margin that is no number, and another `reduction`.
+ * ShapeError for other shapes and dtypes, for a margin that is not finite, and another `reduction`.
  */
 export function svmLoss(
   scores: Tensor,
@@ -114,7 +114,7 @@ export function hingeLoss(scores: Tensor, targets: Tensor, { reduction = 'mean' 
 /**
  * loss = input where the target is 1, max(0, margin - input) where it is -1, for distances of pairs that are alike or
  * not: input float32, target int32 or float32 in the same shape; a scalar [], or with reduction 'none' the losses in
- * the shape of input. Throws a ShapeError for other shapes and dtypes, for a margin that is no number, and another
+ * the shape of input. Throws a ShapeError for other shapes and dtypes, for a margin that is not finite, and another
  * `reduction`.
  */
 export function hingeEmbeddingLoss(

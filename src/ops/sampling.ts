@@ -241,7 +241,7 @@ export function multinomial(
   count: number,
   { replacement = false, stream = nextStream() }: MultinomialOptions = {},
 ): Tensor {
-  if (weights.dtype !== 'float32' || weights.rank < 1 || weights.rank > 2 || weights.size === 0) {
+  if (weights.dtype !== 'float32' || weights.rank < 1 || weights.rank > 2 || weights.shape.at(-1) === 0) {
     throw new ShapeError(
       `multinomial: expected weights [C] or [N, C] of dtype float32, got ${format(weights.shape)} of ${weights.dtype}`,
     );
