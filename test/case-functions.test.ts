@@ -53,7 +53,7 @@ const recorded: Plugin = {
   },
 };
 
-test('every public op function is called by a case', async () => {
+test('every public op function is called by a case', { timeout: 120_000 }, async () => {
   await build({
     stdin: { contents: entry, resolveDir: resolve('.'), loader: 'ts' },
     bundle: true,
