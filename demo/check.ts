@@ -38,6 +38,43 @@ function showVerdict(element: HTMLElement, passed: boolean, text: string): void 
   element.textContent = text;
 }
 
+/** A limit's name as words: maxComputeWorkgroupSizeX is the workgroup size X. */
+const limitName = (name: string) =>
+  name
+    .replace(/^max(Compute)?/, '')
+    .replace(/(?<=.)[A-Z](?=[a-z])/g, (letter) => ` ${letter.toLowerCase()}`)
+    .replace(/(?<=[a-z])[A-Z]$/, ' $&');
+
+/** Sizes are in bytes, all other limits are counts. */
+const limitText = (name: string, limit: number) =>
+  !name.endsWith('Size')
+    ? limit.toLocaleString()
+    : limit < 2 ** 20
+      ? `${(limit / 2 ** 10).toLocaleString()} KiB`
+      : `${(limit / 2 ** 20).toLocaleString()} MiB`;
+
+/** Shows driver, features and limits of the device: what the report holds. */
+function showFacts({ vendor, architecture, device, adapter, driver, features = [], limits = {} }: DeviceInfo): void {
+  const facts = [
+    ['Adapter', [vendor, architecture, device].filter(Boolean).join(', ') || adapter, 'wide'],
+    ['Driver', driver || 'not told by this browser', 'wide'],
+    ['Features', features.join(', ') || 'none', 'wide'],
+    ...Object.entries(limits).map(([name, limit]) => [limitName(name), limitText(name, limit), '']),
+  ];
+  byId('facts').replaceChildren(
+    ...facts.map(([name, value, className]) => {
+      const entry = Object.assign(document.createElement('div'), { className });
+      entry.append(
+        ...[name, value].map((textContent, i) =>
+          Object.assign(document.createElement(i === 0 ? 'dt' : 'dd'), { textContent }),
+        ),
+      );
+      return entry;
+    }),
+  );
+  byId('about').hidden = false;
+}
+
 /** The shapes of several inputs apart from each other: [2,3] [3]. */
 const spaced = (shapes: string) => shapes.replaceAll('][', '] [');
 
@@ -105,6 +142,7 @@ worker.addEventListener('message', ({ data }: MessageEvent<Message>) => {
   if ('device' in data) {
     device = data.device;
     showAdapter(device);
+    showFacts(device);
     setState('ready', 'Ready: on a GPU this takes seconds, on a software adapter a minute or more');
   } else if ('row' in data) {
     addRow(data.row);

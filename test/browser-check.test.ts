@@ -51,6 +51,27 @@ test('the kernel check page is all green in a browser', { timeout: 600_000 }, as
   expect(report.passed).toBe(true);
   expect(report.ops.length).toBe(await page.locator('#rows tr').count());
   expect(report.shaders.length).toBeGreaterThan(0);
+  // What was checked, on what, and how exactly.
+  expect(report).toMatchObject({ date: expect.stringMatching(/^\d{4}-/), userAgent: expect.stringMatching(/Chrom/) });
+  const { adapter, software, driver, features, limits } = report.device;
+  expect(adapter).toBe(await page.locator('#adapter-name').textContent());
+  expect(report.adapter).toContain(adapter);
+  expect([software, typeof driver, Array.isArray(features)]).toEqual([true, 'string', true]);
+  expect(limits).toMatchObject({
+    maxComputeInvocationsPerWorkgroup: expect.any(Number),
+    maxComputeWorkgroupsPerDimension: 65535,
+    maxComputeWorkgroupSizeX: expect.any(Number),
+    maxStorageBuffersPerShaderStage: expect.any(Number),
+  });
+  const ulps = report.ops.flatMap(({ forwardUlp }) => forwardUlp ?? []);
+  expect(ulps.length).toBeGreaterThan(100);
+  expect(ulps.every(Number.isFinite)).toBe(true);
+  // The page says of the device what the report does.
+  const facts = await page.locator('#facts').innerText();
+  expect(facts).toContain(driver || 'not told');
+  for (const feature of features!) expect(facts).toContain(feature);
+  expect(await page.locator('#facts > div').count()).toBe(3 + Object.keys(limits!).length);
+  expect(facts).toMatch(/workgroups per dimension\s+65,535/i);
   expect(errors).toEqual([]);
 
   await page.emulateMedia({ colorScheme: 'dark' });
@@ -59,4 +80,6 @@ test('the kernel check page is all green in a browser', { timeout: 600_000 }, as
   await page.screenshot({ path: 'test/output/check-phone-dark.png' });
   const hidden = await page.locator('.scroll').evaluate((table) => table.scrollWidth - table.clientWidth);
   expect(hidden).toBe(0);
+  const beyond = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  expect(beyond).toBeLessThanOrEqual(0);
 });

@@ -265,6 +265,13 @@ describe('errors', () => {
     const size = Math.ceil((limit + 4) / 4);
     expect(() => x.expand([size]).relu()).toThrow(/^relu: needs a buffer of \d+ bytes, the adapter's maxS?\w+ is \d+/);
     x.dispose();
+    // A byte for each on the host, a word on the device.
+    const flags = new Uint8Array(size);
+    const before = memory(gpu);
+    expect(() => tensor(flags, { dtype: 'bool', device: gpu })).toThrow(
+      /^tensor: needs a buffer of \d+ bytes, the adapter's maxS?\w+ is \d+/,
+    );
+    expect(memory(gpu)).toEqual(before);
   });
 
   test('out of memory is reported with the op that asked', async () => {

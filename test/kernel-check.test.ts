@@ -9,6 +9,7 @@ import type { WebGpuBackend } from '../src/backends/webgpu/backend.ts';
 import { normal } from '../src/check/values.ts';
 import { elementwise } from '../src/ops/define.ts';
 import { TILES } from '../src/ops/gemm-config.ts';
+import { expected, SeenVariants } from './shader-variants.ts';
 
 // Those of the project; tests below add their own.
 const names = allOps().map((op) => op.name);
@@ -18,6 +19,9 @@ let report: KernelReport;
 let others: KernelReport;
 /** Ops and tiles of the GEMM core that the check of this adapter ran. */
 const tiles = new Set<string>();
+/** What both checks ran: constants of preambles, and which ops reduced by which shader, element by element or by quads. */
+const variants = new SeenVariants();
+const reductions = new Map<string, Set<string>>();
 
 beforeAll(async () => {
   device = await init();
@@ -27,9 +31,10 @@ beforeAll(async () => {
       (name) => preamble.match(`${name} = (\\w+);`)?.[1],
     );
     if (file === 'gemmTile.wgsl') tiles.add(`${op}: ${sizes.join(' ')}`);
+    watch(op, file, preamble);
   };
   report = await kernelCheck(device);
-  backend.observer = null;
+  backend.observer = watch;
   console.log(formatReport(report));
   // Adapters of the other kind get other kernels, which this one can run too; grids are folded as large ones are.
   const plans = device.info.software ? 'hardware' : 'software';
@@ -39,7 +44,16 @@ beforeAll(async () => {
     differences: false,
     cases: cases.filter((item) => !item.large),
   });
+  backend.observer = null;
 }, 900_000);
+
+function watch(op: string, file: string, preamble: string): void {
+  variants.add(file, preamble);
+  // Products add up their chunks by the same shaders, as they come.
+  if (!file.startsWith('reduce') || op === 'matmul' || op.startsWith('conv2d')) return;
+  const lanes = preamble.match(/LANES = (\d)u/)?.[1];
+  reductions.set(op, (reductions.get(op) ?? new Set()).add(lanes ? `${file} ${lanes}` : file));
+}
 
 afterAll(() => device.destroy());
 
@@ -74,7 +88,19 @@ describe('coverage', () => {
     expect(report.shaders.map(({ file }) => file)).toEqual(files.sort());
   });
 
-  test.each(['matmul', 'conv2d'])('all tiles of %s ran', (op) => {
+  test('all variants of all shaders ran, and no others than are listed', () => {
+    const { subgroup } = (device.backend as WebGpuBackend).traits;
+    expect(variants.table()).toEqual(expected(subgroup));
+  });
+
+  test('all reductions ran along rows, by quads too, and along columns', () => {
+    const all = ['reduceColumns.wgsl', 'reduceRows.wgsl 1', 'reduceRows.wgsl 4'];
+    const ran = [...reductions].map(([op, files]) => `${op}: ${[...files].sort().join(', ')}`);
+    expect(ran.length).toBeGreaterThanOrEqual(16);
+    expect(ran.filter((line) => !line.endsWith(all.join(', ')))).toEqual([]);
+  });
+
+  test.each(['matmul', 'conv2d', 'conv2dInputGrad', 'conv2dWeightGrad'])('all tiles of %s ran', (op) => {
     const sizes = Object.values(TILES).map(
       ({ M, N, K, rows, columns }) => `${M}u ${N}u ${K}u ${rows === 8} ${columns === 8}`,
     );

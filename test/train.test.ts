@@ -1,4 +1,4 @@
-// Runs `downhill train` and `downhill check` as a user does: output, files, exit codes, and lines that say what is wrong.
+// Runs `downhill train` as a user does: output, files, exit codes, and lines that say what is wrong.
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -201,13 +201,4 @@ test('help shows the flags and examples', async () => {
     expect(stdout).toContain(flag);
   }
   expect(stdout).toContain('$ downhill train mnist');
-});
-
-test('downhill check prints a table, or JSON, and tells by its exit code', async () => {
-  const { code, stdout } = await downhill(['check', '--op', 'relu', 'add']);
-  expect(stdout).toMatch(/op +shapes tried +forward +ulp +gradient/);
-  expect(stdout).toMatch(/^relu .* ok$/m);
-  expect(code).toBe(0);
-  const json = await downhill(['check', '--op', 'relu', '--json']);
-  expect(JSON.parse(json.stdout)).toMatchObject({ passed: true, ops: [{ op: 'relu' }] });
 });

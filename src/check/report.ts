@@ -59,7 +59,8 @@ function deviceLines({ kind, vendor, architecture, device, driver, features = []
   const entry = ([name, value]: [string, number]) => `${name} ${value}`;
   return [
     `device ${[vendor, architecture, device].filter(Boolean).join(', ')}; driver ${driver || 'not told'}`,
-    `features ${features.join(', ') || 'none'}; limits ${Object.entries(limits).map(entry).join(', ')}`,
+    `features ${features.join(', ') || 'none'}`,
+    `limits ${Object.entries(limits).map(entry).join(', ')}`,
   ];
 }
 

@@ -11,7 +11,7 @@ import * as reference from './reference-math.ts';
 export * from './rectifier.ts';
 export { tanh } from './trigonometry.ts';
 
-/** 1 / (1 + e^-x): from 0 to 1. In the shape of x. Throws a ShapeError for int32 and bool. */
+/** out = 1 / (1 + e^-x): from 0 to 1. In the shape of x. Throws a ShapeError for int32 and bool. */
 export const sigmoid = unary({
   name: 'sigmoid',
   cpu: reference.sigmoid,
@@ -20,8 +20,8 @@ export const sigmoid = unary({
 });
 
 /**
- * log(sigmoid(x)) = -log(1 + e^-x), which is x for large negative x. In the shape of x. Throws a ShapeError for int32
- * and bool.
+ * out = log(sigmoid(x)) = -log(1 + e^-x), which is x for large negative x. In the shape of x. Throws a ShapeError for
+ * int32 and bool.
  */
 export const logSigmoid = unary({
   name: 'logSigmoid',
@@ -45,15 +45,15 @@ const softplusCall = elementwise({
 });
 
 /**
- * log(1 + e^(beta x)) / beta; x itself where beta x > threshold. In the shape of x. Throws a ShapeError for int32 and
- * bool, and for beta 0.
+ * out = log(1 + e^(beta x)) / beta; x itself where beta x > threshold. In the shape of x. Throws a ShapeError for
+ * int32 and bool, and for beta 0.
  */
 export function softplus(x: Tensor, beta = 1, threshold = 20): Tensor {
   if (beta === 0) throw new ShapeError('softplus: expected a beta other than 0, got 0');
   return softplusCall([x], [beta, threshold]);
 }
 
-/** x / (1 + |x|); NaN for infinities. In the shape of x. Throws a ShapeError for int32 and bool. */
+/** out = x / (1 + |x|); NaN for infinities. In the shape of x. Throws a ShapeError for int32 and bool. */
 export const softsign = unary({
   name: 'softsign',
   cpu: (x) => x / (1 + Math.abs(x)),
@@ -61,7 +61,7 @@ export const softsign = unary({
   vjp: [({ g, x }) => div(g, square(add(abs(x as Tensor), 1)))],
 });
 
-/** x * sigmoid(x); NaN for -Infinity. In the shape of x. Throws a ShapeError for int32 and bool. */
+/** out = x sigmoid(x); NaN for -Infinity. In the shape of x. Throws a ShapeError for int32 and bool. */
 export const silu = unary({
   name: 'silu',
   cpu: (x) => x * reference.sigmoid(x),
@@ -75,8 +75,8 @@ export const silu = unary({
 });
 
 /**
- * x * tanh(log(1 + e^x)); NaN for -Infinity. With s = sigmoid(x) and q = sigmoid(-x) = 1 - s the hyperbolic tangent is
- * s (1 + q) / (1 + q^2), which cancels nowhere. In the shape of x. Throws a ShapeError for int32 and bool.
+ * out = x tanh(log(1 + e^x)); NaN for -Infinity. With s = sigmoid(x) and q = sigmoid(-x) = 1 - s the hyperbolic
+ * tangent is s (1 + q) / (1 + q^2), which cancels nowhere. In the shape of x. Throws a ShapeError for int32 and bool.
  */
 export const mish = unary({
   name: 'mish',
@@ -93,8 +93,8 @@ export const mish = unary({
 });
 
 /**
- * The error function: 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x. In the shape of x. Throws a ShapeError
- * for int32 and bool.
+ * The error function: out = 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x. In the shape of x. Throws a
+ * ShapeError for int32 and bool.
  */
 export const erf = unary({
   name: 'erf',
@@ -148,9 +148,9 @@ const geluTanh = elementwise({
 });
 
 /**
- * x times the probability of a normal number below x: x (1 + erf(x / sqrt(2))) / 2. With `approximate: 'tanh'`: x (1 +
- * tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2. NaN for -Infinity. In the shape of x. Throws a ShapeError for int32 and
- * bool, and for another `approximate`.
+ * x times the probability of a normal number below x: out = x (1 + erf(x / sqrt(2))) / 2. With `approximate: 'tanh'`:
+ * out = x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2. NaN for -Infinity. In the shape of x. Throws a ShapeError
+ * for int32 and bool, and for another `approximate`.
  */
 export function gelu(x: Tensor, { approximate = 'none' }: { approximate?: 'none' | 'tanh' } = {}): Tensor {
   if (approximate === 'tanh') return geluTanh([x], [WIDTH, CUBIC]);

@@ -10,20 +10,20 @@ import { remainder as reference } from './reference-math.ts';
 import { round } from './rounding.ts';
 
 /**
- * x + y, broadcast. Floats, or int32 with wraparound. Throws a ShapeError for bool, for two dtypes, and for shapes that
- * do not broadcast.
+ * out = x + y. Floats, or int32 with wraparound. In the shape to which x and y broadcast. Throws a ShapeError for
+ * bool, for two dtypes, for a number that int32 cannot hold beside it, and for shapes that do not broadcast.
  */
 export const add = binary({ name: 'add', cpu: (x, y) => x + y, wgsl: 'x + y', vjp: [({ g }) => g, ({ g }) => g] });
 
 /**
- * x - y, broadcast. Floats, or int32 with wraparound. Throws a ShapeError for bool, for two dtypes, and for shapes that
- * do not broadcast.
+ * out = x - y. Floats, or int32 with wraparound. In the shape to which x and y broadcast. Throws a ShapeError for
+ * bool, for two dtypes, for a number that int32 cannot hold beside it, and for shapes that do not broadcast.
  */
 export const sub = binary({ name: 'sub', cpu: (x, y) => x - y, wgsl: 'x - y', vjp: [({ g }) => g, ({ g }) => neg(g)] });
 
 /**
- * x * y, broadcast. Floats, or int32 with wraparound. Throws a ShapeError for bool, for two dtypes, and for shapes that
- * do not broadcast.
+ * out = x * y. Floats, or int32 with wraparound. In the shape to which x and y broadcast. Throws a ShapeError for
+ * bool, for two dtypes, for a number that int32 cannot hold beside it, and for shapes that do not broadcast.
  */
 export const mul = binary({
   name: 'mul',
@@ -42,9 +42,9 @@ const quotient = binary({
 });
 
 /**
- * x / y, broadcast: infinite or NaN where y is 0. Floats; of int32 the true quotient, as float32, to which both are
- * cast first, which rounds beyond 2^24. Throws a ShapeError for bool, for two dtypes, and for shapes that do not
- * broadcast.
+ * out = x / y: infinite or NaN where y is 0. Floats; of int32 the true quotient, as float32, to which both are cast
+ * first, which rounds beyond 2^24. In the shape to which x and y broadcast. Throws a ShapeError for bool, for two
+ * dtypes, and for shapes that do not broadcast.
  */
 export function div(x: Operand, y: Operand): Tensor {
   const isWhole = (v: Operand) => typeof v === 'number' || (v instanceof Tensor && v.dtype === 'int32');
@@ -55,9 +55,10 @@ export function div(x: Operand, y: Operand): Tensor {
 }
 
 /**
- * x - y * floor(x / y), broadcast: the remainder with the sign of y. Floats, exact for every quotient: NaN where y is 0
- * or x infinite; x or y where y is infinite. int32: 0 where y is 0. Throws a ShapeError for bool, for two dtypes, and
- * for shapes that do not broadcast.
+ * out = x - y * floor(x / y): the remainder with the sign of y. Floats, exact for every quotient: NaN where y is 0 or
+ * x infinite; x or y where y is infinite. int32: 0 where y is 0. In the shape to which x and y broadcast. Throws a
+ * ShapeError for bool, for two dtypes, for a number that int32 cannot hold beside it, and for shapes that do not
+ * broadcast.
  */
 export const remainder = binary({
   name: 'remainder',
@@ -73,8 +74,9 @@ export const remainder = binary({
 const order = (x: number, y: number) => Number(x > y) - Number(x < y);
 
 /**
- * The larger of x and y, broadcast; NaN if either is. Floats or int32. The gradient is shared evenly in a tie. Throws a
- * ShapeError for bool, for two dtypes, and for shapes that do not broadcast.
+ * out = max(x, y); NaN if either is. Floats or int32. The gradient is shared evenly in a tie. In the shape to which x
+ * and y broadcast. Throws a ShapeError for bool, for two dtypes, for a number that int32 cannot hold beside it, and
+ * for shapes that do not broadcast.
  */
 export const maximum = binary({
   name: 'maximum',
@@ -85,8 +87,9 @@ export const maximum = binary({
 });
 
 /**
- * The smaller of x and y, broadcast; NaN if either is. Floats or int32. The gradient is shared evenly in a tie. Throws
- * a ShapeError for bool, for two dtypes, and for shapes that do not broadcast.
+ * out = min(x, y); NaN if either is. Floats or int32. The gradient is shared evenly in a tie. In the shape to which x
+ * and y broadcast. Throws a ShapeError for bool, for two dtypes, for a number that int32 cannot hold beside it, and
+ * for shapes that do not broadcast.
  */
 export const minimum = binary({
   name: 'minimum',
@@ -123,9 +126,11 @@ const UNBOUNDED = {
 };
 
 /**
- * min(max(x, low), high), broadcast: `max` where the bounds cross, NaN where x or a bound is. Either bound may be left out; they
- * are numbers or tensors. Floats or int32. x gets the gradient between the bounds and at them, a bound where it is in force.
- * Throws a ShapeError without any bound.
+ * out = min(max(x, `min`), `max`): `max` where the bounds cross, NaN where x or a bound is. Either bound may be left
+ * out; they are numbers or tensors. Floats or int32. x gets the gradient between the bounds and at them, a bound
+ * where it is in force. In the shape to which x and the bounds broadcast. Throws a ShapeError without any bound, for
+ * bool, for two dtypes, for a bound that is no whole number of 32 bits beside int32, and for shapes that do not
+ * broadcast.
  */
 export function clamp(x: Tensor, min?: Operand | null, max?: Operand | null): Tensor {
   tensorsOf('clamp', [x]);
@@ -134,10 +139,13 @@ export function clamp(x: Tensor, min?: Operand | null, max?: Operand | null): Te
   return clampCall([x, min ?? low, max ?? high]);
 }
 
-/** -x. Floats or int32, where -2^31 is its own. In the shape of x. Throws a ShapeError for bool. */
+/** out = -x. Floats or int32, where -2^31 is its own. In the shape of x. Throws a ShapeError for bool. */
 export const neg = unary({ name: 'neg', cpu: (x) => -x, wgsl: '-x', dtypes: [NUMBERS], vjp: [({ g }) => neg(g)] });
 
-/** |x|, with gradient 0 at 0. Floats or int32, where -2^31 stays. In the shape of x. Throws a ShapeError for bool. */
+/**
+ * out = |x|, with gradient 0 at 0. Floats or int32, where -2^31 stays. In the shape of x. Throws a ShapeError for
+ * bool.
+ */
 export const abs = unary({
   name: 'abs',
   cpu: Math.abs,
@@ -147,7 +155,10 @@ export const abs = unary({
   vjp: [({ g, x }) => mul(g, sign(x as Tensor))],
 });
 
-/** -1, 0 or 1; 0 for NaN. Floats or int32. The gradient is 0. In the shape of x. Throws a ShapeError for bool. */
+/**
+ * out = -1, 0 or 1, by the sign of x; 0 for NaN. Floats or int32. The gradient is 0. In the shape of x. Throws a
+ * ShapeError for bool.
+ */
 export const sign = unary({
   name: 'sign',
   cpu: (x) => Number(x > 0) - Number(x < 0),
@@ -157,7 +168,7 @@ export const sign = unary({
   vjp: [flat],
 });
 
-/** x * x. Floats, or int32 with wraparound. In the shape of x. Throws a ShapeError for bool. */
+/** out = x * x. Floats, or int32 with wraparound. In the shape of x. Throws a ShapeError for bool. */
 export const square = unary({
   name: 'square',
   autocast: 'float32',
@@ -168,7 +179,7 @@ export const square = unary({
   vjp: [({ g, x }) => mul(g, mul(x, 2))],
 });
 
-/** 1 / x: infinite at 0. In the shape of x. Throws a ShapeError for int32 and bool. */
+/** out = 1 / x: infinite at 0. In the shape of x. Throws a ShapeError for int32 and bool. */
 export const reciprocal = unary({
   name: 'reciprocal',
   autocast: 'float32',

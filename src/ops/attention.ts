@@ -26,9 +26,11 @@ export interface AttentionOptions {
 }
 
 /**
- * softmax(scale query key^T + mask) value, as PyTorch's scaled_dot_product_attention: query [..., L, E], key [..., S,
- * E], value [..., S, V], leading dims broadcast; out [..., L, V]. A query that may look at nothing gives zeros. Throws
- * a ShapeError for shapes that do not fit, for a mask of another dtype, and for a mask and `causal` together.
+ * out = softmax(scale query key^T + mask) value, as PyTorch's scaled_dot_product_attention: query [..., L, E], key
+ * [..., S, E], value [..., S, V], leading dims broadcast; out [..., L, V]. A query that may look at nothing gives
+ * zeros. Throws a ShapeError for shapes that do not fit, for other dtypes than float32, for a mask of another dtype
+ * than bool and float32 or that does not broadcast to [..., L, S], for a mask and `causal` together, and for a
+ * dropout beyond 0 and 1.
  */
 export function scaledDotProductAttention(
   query: Tensor,

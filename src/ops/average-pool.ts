@@ -114,34 +114,42 @@ function adapt(op: string, x: Tensor, dims: Dims, outputSize: OutputSize): Tenso
 }
 
 /**
- * The mean of each window of x [N, C, H, W] or [C, H, W]. Padding counts as zeros; with `countIncludePad` false it does
- * not count, with `divisorOverride` the sum of the window is divided by that. With padding p, stride s and kernel k it
- * is [..., outH, outW], outH = floor((H + 2 p - k) / s) + 1, with `ceilMode` rounded up, less a last window that would
- * begin in the padding. Throws a ShapeError for other ranks and dtypes than float32, for planes without elements, for
- * padding above half the kernel, for windows that do not fit, and for divisor 0.
+ * out = sum of each window of x [N, C, H, W] or [C, H, W] / its count of elements. Padding counts as zeros; with
+ * `countIncludePad` false it does not count, with `divisorOverride` the sum of the window is divided by that. With
+ * padding p, stride s and kernel k it is [..., outH, outW], outH = floor((H + 2 p - k) / s) + 1, with `ceilMode`
+ * rounded up, less a last window that would begin in the padding. Throws a ShapeError for other ranks, for other
+ * dtypes than float32 and float16, for planes without elements, for options that are no whole numbers, for padding
+ * above half the kernel, for windows that do not fit, and for divisor 0.
  */
 export const avgPool2d = (x: Tensor, kernelSize: number | Pair, options: AveragePoolOptions = {}): Tensor =>
   slide('avgPool2d', x, 2, kernelSize, options);
 
-/** avgPool2d of rows x [N, C, L] or [C, L]. As there a ShapeError is thrown. */
+/**
+ * avgPool2d of rows x [N, C, L] or [C, L]: out[..., i] = sum of x[..., stride i - padding + u] over u / the count of
+ * elements, as [..., outL], outL = floor((L + 2 padding - kernel) / stride) + 1. Throws a ShapeError as there.
+ */
 export const avgPool1d = (x: Tensor, kernelSize: number, options: AveragePoolOptions<number> = {}): Tensor =>
   slide('avgPool1d', x, 1, kernelSize, options);
 
 /**
- * Average pooling of x [N, C, H, W] or [C, H, W] to an image of `outputSize`, where null keeps a size: window i goes
- * from floor(i H / outH) to ceil((i + 1) H / outH), and so in width. Throws a ShapeError for other ranks and dtypes
- * than float32, for planes without elements, and for sizes that are not whole numbers of at least 0.
+ * out = mean of each window of x [N, C, H, W] or [C, H, W], as an image of `outputSize`, [..., outH, outW], where
+ * null keeps a size: window i goes from floor(i H / outH) to ceil((i + 1) H / outH), and so in width. Throws a
+ * ShapeError for other ranks, for other dtypes than float32 and float16, for planes without elements, and for sizes
+ * that are not whole numbers of at least 0.
  */
 export const adaptiveAvgPool2d = (x: Tensor, outputSize: OutputSize): Tensor =>
   adapt('adaptiveAvgPool2d', x, 2, outputSize);
 
-/** adaptiveAvgPool2d of rows x [N, C, L] or [C, L]. As there a ShapeError is thrown. */
+/**
+ * adaptiveAvgPool2d of rows x [N, C, L] or [C, L]: out[..., i] = mean of x[..., l] for l from floor(i L / outL) up
+ * to, but without, ceil((i + 1) L / outL), as [..., outL]. Throws a ShapeError as there.
+ */
 export const adaptiveAvgPool1d = (x: Tensor, outputSize: number | null): Tensor =>
   adapt('adaptiveAvgPool1d', x, 1, outputSize);
 
 /**
- * The mean of each plane of x [N, C, H, W] or [C, H, W], as [..., C, 1, 1]. The reduction `mean`. Throws a ShapeError
- * for other ranks and dtypes than float32, and for planes without elements.
+ * out = mean of each plane of x [N, C, H, W] or [C, H, W], as [..., C, 1, 1]. The reduction `mean`. Throws a
+ * ShapeError for other ranks, for other dtypes than float32 and float16, and for planes without elements.
  */
 export function globalAvgPool2d(x: Tensor): Tensor {
   checkImages('globalAvgPool2d', x, 2);
@@ -149,8 +157,8 @@ export function globalAvgPool2d(x: Tensor): Tensor {
 }
 
 /**
- * The mean of each row of x [N, C, L] or [C, L], as [..., C, 1]. The reduction `mean`. Throws a ShapeError for other
- * ranks and dtypes than float32, and for planes without elements.
+ * out = mean of each row of x [N, C, L] or [C, L], as [..., C, 1]. The reduction `mean`. Throws a ShapeError for
+ * other ranks, for other dtypes than float32 and float16, and for planes without elements.
  */
 export function globalAvgPool1d(x: Tensor): Tensor {
   checkImages('globalAvgPool1d', x, 1);

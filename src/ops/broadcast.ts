@@ -23,8 +23,8 @@ const expandOp: ViewOp<{ shape: Shape }> = define({
 });
 
 /**
- * x repeated along its dims of size 1, and along new leading dims, without a copy; -1 keeps a size. Throws a ShapeError
- * for a shape to which x does not broadcast.
+ * x repeated along its dims of size 1, and along new leading dims, without a copy: out[..., i, ...] = x[..., 0, ...]
+ * there. -1 keeps a size. In the given shape. Throws a ShapeError for a shape to which x does not broadcast.
  */
 export function expand(x: Tensor, shape: Shape): Tensor {
   checkInputs('expand', [x]);
@@ -60,9 +60,9 @@ export function expandBack(g: Tensor, shape: Shape, dims: number[]): Tensor {
 const sumOp = reductionRow(addition, ([g], { inputs: [x], attrs }) => [expandBack(g!, x.shape, attrs.dims)]);
 
 /**
- * Sum over `dims` (default: all); int32 for int32 and bool. Pairwise on the CPU, blocked and tree-shaped on the GPU, in
- * float32 for float16, too. The dims go, or with `keepdim` stay with size 1. Throws a ShapeError for dims that x lacks
- * or that come twice.
+ * out = sum of x over `dims` (default, and where the list is empty: all); int32 for int32 and bool. Pairwise on the
+ * CPU, blocked and tree-shaped on the GPU, in float32 for float16, too. In the shape of x without `dims`, which with
+ * `keepdim` stay with size 1. Throws a ShapeError for dims that x lacks or that come twice.
  */
 export function sum(x: Tensor, dims?: number | readonly number[], keepdim = false): Tensor {
   return apply(sumOp, [x], { dims: dimsOf('sum', dims, x), keepdim })[0];

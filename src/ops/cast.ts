@@ -31,10 +31,10 @@ const casts = {
 };
 
 /**
- * x as another dtype; the same tensor where it has that already. To int32: towards 0, NaN gives 0, what lies beyond its
- * range the nearest number in it. To bool: x != 0, so NaN gives true. To floats: the nearest, beyond float16's range
- * infinite. Gradients flow between floats. In the shape of x. Throws a DeviceError for float16 where the adapter lacks
- * `shader-f16`.
+ * out = x as another dtype; the same tensor where it has that already. To int32: towards 0, NaN gives 0, what lies
+ * beyond its range the nearest number in it. To bool: x != 0, so NaN gives true. To floats: the nearest, beyond
+ * float16's range infinite. Gradients flow between floats. In the shape of x. Throws a ShapeError for what is no
+ * dtype, and a DeviceError for float16 where the adapter lacks `shader-f16`.
  */
 export const cast = (x: Tensor, dtype: DType): Tensor => {
   checkInputs('cast', [x]);
@@ -45,10 +45,10 @@ export const cast = (x: Tensor, dtype: DType): Tensor => {
 };
 
 /**
- * A contiguous copy, of any dtype: the same elements in row-major order. Like every op it throws a ReleasedError for a
- * released tensor, and a ShapeError for what is no tensor.
+ * out = x in a contiguous copy, of any dtype: the same elements in row-major order. In the shape of x. Like every op
+ * it throws a ReleasedError for a released tensor, and a ShapeError for what is no tensor.
  */
 export const contiguous = unary({ name: 'contiguous', cpu: (x) => x, wgsl: 'x', dtypes: [ALL], vjp: [({ g }) => g] });
 
-/** Ones in the shape of x. Throws a ShapeError for int32 and bool. */
+/** out = 1, everywhere, without a gradient. In the shape of x. Throws a ShapeError for int32 and bool. */
 export const onesLike = unary({ name: 'onesLike', cpu: () => 1, wgsl: '1.0', vjp: [null] });

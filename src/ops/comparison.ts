@@ -17,33 +17,39 @@ type Test = Pick<ElementwiseRow, 'name' | 'cpu' | 'wgsl' | 'dtypes'>;
 const comparison = (row: Test) => binary({ ...row, out: 'bool', vjp: [null, null] });
 
 /**
- * x == y as bool, broadcast; false for NaN. Both floats, int32 or bool. Throws a ShapeError for two dtypes, and for
- * shapes that do not broadcast.
+ * out = x == y, as bool; false for NaN. Both floats, int32 or bool. In the shape to which x and y broadcast. Throws a
+ * ShapeError for two dtypes, for a number that int32 or bool cannot hold beside it, and for shapes that do not
+ * broadcast.
  */
 export const eq = comparison({ name: 'eq', cpu: (x, y) => Number(x === y), wgsl: 'x == y', dtypes: [ALL, ALL] });
 /**
- * x != y as bool, broadcast; true for NaN. Both floats, int32 or bool. Throws a ShapeError for two dtypes, and for
- * shapes that do not broadcast.
+ * out = x != y, as bool; true for NaN. Both floats, int32 or bool. In the shape to which x and y broadcast. Throws a
+ * ShapeError for two dtypes, for a number that int32 or bool cannot hold beside it, and for shapes that do not
+ * broadcast.
  */
 export const ne = comparison({ name: 'ne', cpu: (x, y) => Number(x !== y), wgsl: '!(x == y)', dtypes: [ALL, ALL] });
 /**
- * x < y as bool, broadcast; false for NaN. Both floats or int32. Throws a ShapeError for bool, for two dtypes, and for
- * shapes that do not broadcast.
+ * out = x < y, as bool; false for NaN. Both floats or int32. In the shape to which x and y broadcast. Throws a
+ * ShapeError for bool, for two dtypes, for a number that int32 cannot hold beside it, and for shapes that do not
+ * broadcast.
  */
 export const lt = comparison({ name: 'lt', cpu: (x, y) => Number(x < y), wgsl: 'x < y' });
 /**
- * x <= y as bool, broadcast; false for NaN. Both floats or int32. Throws a ShapeError for bool, for two dtypes, and for
- * shapes that do not broadcast.
+ * out = x <= y, as bool; false for NaN. Both floats or int32. In the shape to which x and y broadcast. Throws a
+ * ShapeError for bool, for two dtypes, for a number that int32 cannot hold beside it, and for shapes that do not
+ * broadcast.
  */
 export const le = comparison({ name: 'le', cpu: (x, y) => Number(x <= y), wgsl: 'x <= y' });
 /**
- * x > y as bool, broadcast; false for NaN. Both floats or int32. Throws a ShapeError for bool, for two dtypes, and for
- * shapes that do not broadcast.
+ * out = x > y, as bool; false for NaN. Both floats or int32. In the shape to which x and y broadcast. Throws a
+ * ShapeError for bool, for two dtypes, for a number that int32 cannot hold beside it, and for shapes that do not
+ * broadcast.
  */
 export const gt = comparison({ name: 'gt', cpu: (x, y) => Number(x > y), wgsl: 'x > y' });
 /**
- * x >= y as bool, broadcast; false for NaN. Both floats or int32. Throws a ShapeError for bool, for two dtypes, and for
- * shapes that do not broadcast.
+ * out = x >= y, as bool; false for NaN. Both floats or int32. In the shape to which x and y broadcast. Throws a
+ * ShapeError for bool, for two dtypes, for a number that int32 cannot hold beside it, and for shapes that do not
+ * broadcast.
  */
 export const ge = comparison({ name: 'ge', cpu: (x, y) => Number(x >= y), wgsl: 'x >= y' });
 
@@ -60,22 +66,27 @@ function logic(row: Test): (x: Operand, y: Operand) => Tensor {
 }
 
 /**
- * Whether both are true, broadcast. Each of any dtype: what is not 0 is true. Throws a ShapeError for shapes that do
- * not broadcast.
+ * out = x && y, as bool: whether both are true. Each of any dtype: what is not 0 is true, NaN too. In the shape to
+ * which x and y broadcast. Throws a ShapeError for what is neither tensor nor number, and for shapes that do not
+ * broadcast.
  */
 export const logicalAnd = logic({ name: 'logicalAnd', cpu: (x, y) => x & y, wgsl: 'x & y' });
 /**
- * Whether any is true, broadcast. Each of any dtype: what is not 0 is true. Throws a ShapeError for shapes that do not
+ * out = x || y, as bool: whether any is true. Each of any dtype: what is not 0 is true, NaN too. In the shape to
+ * which x and y broadcast. Throws a ShapeError for what is neither tensor nor number, and for shapes that do not
  * broadcast.
  */
 export const logicalOr = logic({ name: 'logicalOr', cpu: (x, y) => x | y, wgsl: 'x | y' });
 /**
- * Whether just one is true, broadcast. Each of any dtype: what is not 0 is true. Throws a ShapeError for shapes that do
- * not broadcast.
+ * out = (x != 0) != (y != 0), as bool: whether just one is true. Each of any dtype: what is not 0 is true, NaN too.
+ * In the shape to which x and y broadcast. Throws a ShapeError for what is neither tensor nor number, and for shapes
+ * that do not broadcast.
  */
 export const logicalXor = logic({ name: 'logicalXor', cpu: (x, y) => x ^ y, wgsl: 'x ^ y' });
 
-/** Whether x is 0 or false, as bool in the shape of x, of any dtype. Throws a ShapeError for what is no tensor. */
+/**
+ * out = (x == 0), as bool, of any dtype: false for NaN. In the shape of x. Throws a ShapeError for what is no tensor.
+ */
 export const logicalNot = unary({
   name: 'logicalNot',
   cpu: (x) => Number(x === 0),
@@ -87,9 +98,15 @@ export const logicalNot = unary({
 
 const test = (row: Test) => unary({ ...row, dtypes: [NUMBERS], out: 'bool', vjp: [null] });
 
-/** Whether x is NaN. Floats or int32. In the shape of x. Throws a ShapeError for bool. */
+/**
+ * out = whether x is NaN, as bool. Floats or int32, of which none is. In the shape of x. Throws a ShapeError for
+ * bool.
+ */
 export const isNan = test({ name: 'isNan', cpu: (x) => Number(Number.isNaN(x)), wgsl: 'isNan(f32(x))' });
-/** Whether x is neither NaN nor infinite. Floats or int32. In the shape of x. Throws a ShapeError for bool. */
+/**
+ * out = whether x is neither NaN nor infinite, as bool. Floats or int32, of which all are. In the shape of x. Throws
+ * a ShapeError for bool.
+ */
 export const isFinite = test({
   name: 'isFinite',
   cpu: (x) => Number(Number.isFinite(x)),
@@ -106,8 +123,9 @@ export const choose = elementwise({
 });
 
 /**
- * y where the bool tensor `condition` holds, else z; all three broadcast. y and z have one dtype, of any kind, or are
- * numbers. What is not chosen gets the gradient 0, whatever it is. Throws a ShapeError for a condition that is not
- * bool, two dtypes, and shapes that do not broadcast.
+ * out = condition ? y : z, of the bool tensor `condition`. y and z have one dtype, of any kind, or are numbers. What
+ * is not chosen gets the gradient 0, whatever it is. In the shape to which all three broadcast. Throws a ShapeError
+ * for a condition that is not bool, two dtypes, a number that the dtype of the other cannot hold, and shapes that do
+ * not broadcast.
  */
 export const where = (condition: Tensor, y: Operand, z: Operand): Tensor => choose([condition, y, z]);

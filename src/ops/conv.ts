@@ -224,31 +224,43 @@ function convolve(call: Call, x: Tensor, weight: Tensor, bias?: Tensor | null, o
 }
 
 /**
- * 2-D convolution (cross-correlation, as everywhere in deep learning): x [N, C, H, W] or [C, H, W], weight
- * [O, C / groups, KH, KW], bias [O]; out [N, O, outH, outW] or [O, outH, outW] with
- * outH = floor((H + 2 padding - dilation (KH - 1) - 1) / stride) + 1. Throws a ShapeError for what does not fit.
+ * 2-D convolution (cross-correlation, as everywhere in deep learning): out[n, o, i, j] = bias[o] + the sum over c, u,
+ * v of weight[o, c, u, v] x[n, first + c, stride i - padding + dilation u, stride j - padding + dilation v], where
+ * first is the first channel of o's group, and x is 0 in the padding, where a weight of NaN or Infinity gives NaN. x
+ * [N, C, H, W] or [C, H, W], weight [O, C / groups, KH, KW], bias [O]; out [N, O, outH, outW] or [O, outH, outW] with
+ * outH = floor((H + 2 padding - dilation (KH - 1) - 1) / stride) + 1. Throws a ShapeError for other ranks, for
+ * channels, groups or a bias that do not fit, for an empty weight or image, for a kernel larger than the padded
+ * image, for options that are no whole numbers of at least 1 (padding: 0), for padding 'same' with another stride
+ * than 1, and for other dtypes than float32 and float16, or two of them.
  */
 export const conv2d = (x: Tensor, weight: Tensor, bias?: Tensor | null, options?: ConvOptions): Tensor =>
   convolve({ op: 'conv2d', dims: 2, transposed: false }, x, weight, bias, options);
 
 /**
- * 1-D convolution, as conv2d: x [N, C, L] or [C, L], weight [O, C / groups, K], bias [O]; out [N, O, outL] or [O,
- * outL]. Throws a ShapeError for what does not fit.
+ * 1-D convolution: out[n, o, i] = bias[o] + the sum over c, u of weight[o, c, u] x[n, first + c, stride i - padding +
+ * dilation u], where first is the first channel of o's group, and x is 0 in the padding, where a weight of NaN or
+ * Infinity gives NaN. x [N, C, L] or [C, L], weight [O, C / groups, K], bias [O]; out [N, O, outL] or [O, outL] with
+ * outL = floor((L + 2 padding - dilation (K - 1) - 1) / stride) + 1. Throws a ShapeError as conv2d does.
  */
 export const conv1d = (x: Tensor, weight: Tensor, bias?: Tensor | null, options?: Conv1dOptions): Tensor =>
   convolve({ op: 'conv1d', dims: 1, transposed: false }, x, weight, bias, options);
 
 /**
- * Transposed 2-D convolution, the gradient of conv2d with respect to its input: x [N, C, H, W] or [C, H, W], weight
- * [C, O / groups, KH, KW], bias [O]; out [N, O, outH, outW] or [O, outH, outW] with
- * outH = (H - 1) stride - 2 padding + dilation (KH - 1) + outputPadding + 1. Throws a ShapeError for what does not fit.
+ * Transposed 2-D convolution, the gradient of conv2d with respect to its input, plus bias[o]: out[n, o, y, x] = the
+ * sum of weight[c, o, u, v] x[n, c, i, j] over all c of o's group, in which o is counted, and all i, j, u, v with y =
+ * stride i - padding + dilation u and x = stride j - padding + dilation v. x [N, C, H, W] or [C, H, W], weight [C, O
+ * / groups, KH, KW], bias [O]; out [N, O, outH, outW] or [O, outH, outW] with outH = (H - 1) stride - 2 padding +
+ * dilation (KH - 1) + outputPadding + 1. Throws a ShapeError as conv2d does, for an outputPadding that is not below
+ * stride or dilation, and for padding that leaves nothing of the result.
  */
 export const convTranspose2d = (x: Tensor, weight: Tensor, bias?: Tensor | null, options?: ConvTransposeOptions) =>
   convolve({ op: 'convTranspose2d', dims: 2, transposed: true }, x, weight, bias, options);
 
 /**
- * Transposed 1-D convolution, as convTranspose2d: x [N, C, L] or [C, L], weight [C, O / groups, K]; out [N, O, outL] or
- * [O, outL]. Throws a ShapeError for what does not fit.
+ * Transposed 1-D convolution, plus bias[o]: out[n, o, y] = the sum of weight[c, o, u] x[n, c, i] over all c of o's
+ * group, in which o is counted, and all i, u with y = stride i - padding + dilation u. x [N, C, L] or [C, L], weight
+ * [C, O / groups, K], bias [O]; out [N, O, outL] or [O, outL] with outL = (L - 1) stride - 2 padding + dilation (K -
+ * 1) + outputPadding + 1. Throws a ShapeError as convTranspose2d does.
  */
 export const convTranspose1d = (x: Tensor, weight: Tensor, bias?: Tensor | null, options?: ConvTranspose1dOptions) =>
   convolve({ op: 'convTranspose1d', dims: 1, transposed: true }, x, weight, bias, options);

@@ -190,11 +190,14 @@ function softLosses(logits: Tensor, target: Tensor, weight: Tensor | undefined, 
 }
 
 /**
- * -sum over c of weight[c] target[c] log softmax(logits)[c]: the cross entropy of logits [N, C], [C] or [N, C, d1, ...] float32
- * against `target`: int32 labels [N], [] or [N, d1, ...] from 0 to C - 1, or float32 probabilities in the shape of the logits.
- * The mean (default) is sum of losses / sum of weight[label] over the labels that are not `ignoreIndex`, so it is NaN where there are
- * none; for probabilities it is over the rows. Another label out of range is an IndexError, on WebGPU at the next read. Throws a
- * ShapeError for shapes, dtypes and options that do not fit, and for an `ignoreIndex` that is a class beside probabilities.
+ * Cross entropy of logits [N, C], [C] or [N, C, d1, ...] float32 against `target`: int32 labels [N], [] or [N, d1,
+ * ...] from 0 to C - 1, or float32 probabilities in the shape of the logits. loss = -sum over c of weight[c]
+ * wanted[c] log softmax(logits)[c], where wanted is 1 at the label or the probability, mixed with labelSmoothing of 1
+ * / C: a scalar [], or with reduction 'none' the losses in the shape of labels. The mean (default) is sum of losses /
+ * sum of weight[label] over the labels that are not `ignoreIndex`, so it is NaN where there are none; for
+ * probabilities it is over the rows. Another label out of range is an IndexError, on WebGPU at the next read. Throws
+ * a ShapeError for other shapes and dtypes, for class weights that are not float32 [C], for an `ignoreIndex` that is
+ * no whole number or a class beside probabilities, for labelSmoothing beyond 0 and 1, and another `reduction`.
  */
 export function crossEntropy(
   logits: Tensor,
@@ -217,10 +220,12 @@ export function crossEntropy(
 }
 
 /**
- * -weight[label] logProbabilities[label], for log-probabilities such as those of logSoftmax: [N, C], [C] or [N, C, d1, ...]
- * float32, with int32 labels [N], [] or [N, d1, ...] from 0 to C - 1. The mean (default) is sum of losses / sum of weight[label] over the
- * labels that are not `ignoreIndex`, so it is NaN where there are none. Another label out of range is an IndexError, on
- * WebGPU at the next read. Throws a ShapeError for shapes, dtypes and options that do not fit.
+ * loss = -weight[label] logProbabilities[label], for log-probabilities such as those of logSoftmax: [N, C], [C] or
+ * [N, C, d1, ...] float32, with int32 labels [N], [] or [N, d1, ...] from 0 to C - 1: a scalar [], or with reduction
+ * 'none' the losses in the shape of labels. The mean (default) is sum of losses / sum of weight[label] over the
+ * labels that are not `ignoreIndex`, so it is NaN where there are none. Another label out of range is an IndexError,
+ * on WebGPU at the next read. Throws a ShapeError for other shapes and dtypes, for class weights that are not float32
+ * [C], for an `ignoreIndex` that is no whole number, and another `reduction`.
  */
 export function nllLoss(
   logProbabilities: Tensor,

@@ -65,8 +65,9 @@ function checkOffset(op: string, offset: number): void {
 }
 
 /**
- * The elements x[..., i, i + offset] of dims `dim1` and `dim2`, as the last dim of the result. Always a view. Throws a
- * ShapeError for dims that x lacks, for one dim twice, and for an offset that is no whole number.
+ * out[..., i] = x[..., i, i + offset] of dims `dim1` and `dim2`, which go: the diagonal becomes the last dim of the
+ * result. Always a view. Throws a ShapeError for dims that x lacks, for one dim twice, and for an offset that is no
+ * whole number.
  */
 export function diagonal(x: Tensor, offset = 0, dim1 = 0, dim2 = 1): Tensor {
   checkOffset('diagonal', offset);
@@ -77,8 +78,9 @@ export function diagonal(x: Tensor, offset = 0, dim1 = 0, dim2 = 1): Tensor {
 }
 
 /**
- * A vector as a diagonal of a square matrix that is 0 elsewhere; of a matrix, its diagonal. Throws a ShapeError for
- * other ranks than 1 and 2, and for an offset that is no whole number.
+ * Of a vector [n] a square matrix [n + |offset|, n + |offset|], out[i, i + offset] = x[i], below the main diagonal
+ * out[i - offset, i] = x[i], and 0 elsewhere; of a matrix the diagonal x[i, i + offset], a vector as `diagonal` gives
+ * it. Throws a ShapeError for other ranks than 1 and 2, and for an offset that is no whole number.
  */
 export function diag(x: Tensor, offset = 0): Tensor {
   checkInputs('diag', [x]);
@@ -131,14 +133,13 @@ function band(op: string, x: Tensor, diagonal: number, upper: boolean): Tensor {
 }
 
 /**
- * The lower triangles of matrices: 0 to the right of the given diagonal, which lies right of the main one if above 0.
- * In the shape of x, [..., rows, columns]. Throws a ShapeError below rank 2, and for a diagonal that is no whole
- * number.
+ * The lower triangles of matrices [..., rows, columns]: out[..., i, j] = x[..., i, j] where j - i <= diagonal, else
+ * 0. In the shape of x. Throws a ShapeError below rank 2, and for a diagonal that is no whole number.
  */
 export const tril = (x: Tensor, diagonal = 0): Tensor => band('tril', x, diagonal, false);
 
 /**
- * The upper triangles of matrices: 0 to the left of the given diagonal, which lies right of the main one if above 0. In
- * the shape of x, [..., rows, columns]. Throws a ShapeError below rank 2, and for a diagonal that is no whole number.
+ * The upper triangles of matrices [..., rows, columns]: out[..., i, j] = x[..., i, j] where j - i >= diagonal, else
+ * 0. In the shape of x. Throws a ShapeError below rank 2, and for a diagonal that is no whole number.
  */
 export const triu = (x: Tensor, diagonal = 0): Tensor => band('triu', x, diagonal, true);

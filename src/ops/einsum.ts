@@ -17,10 +17,11 @@ interface Labelled {
 
 /**
  * out[output labels] = sum over all other labels of the product of the operands, as in PyTorch and NumPy:
- * `einsum('bij,bjk->bik', a, b)`. Labels are letters; one that stands twice in an operand takes its diagonal; `...`
- * stands for dims that broadcast; without `->` the output has the labels that stand once, in order of the alphabet.
- * Dims of size 1 broadcast against others of the same label. Throws a ShapeError for an equation that does not parse or
- * does not fit the operands, and for a label of two sizes.
+ * `einsum('bij,bjk->bik', a, b)` gives [b, i, k]. Labels are letters; one that stands twice in an operand takes its
+ * diagonal; `...` stands for dims that broadcast; without `->` the output has the labels that stand once, in order of
+ * the alphabet. Dims of size 1 broadcast against others of the same label. Throws a ShapeError for an equation that
+ * does not parse or does not fit the operands, for a label of two sizes, and where there is a product for other
+ * dtypes than float32 and float16, or two of them.
  */
 export function einsum(equation: string, ...operands: Tensor[]): Tensor {
   if (typeof equation !== 'string')
@@ -159,8 +160,8 @@ function contract(a: Labelled, b: Labelled, later: Set<string>): Labelled {
 }
 
 /**
- * The product of each element of one vector with each of the other: x [M], y [N], out [M, N]. Throws a ShapeError for
- * other ranks, and for other dtypes than float32.
+ * out[m, n] = x[m] y[n]: x [M], y [N], out [M, N]. Throws a ShapeError for other ranks, and for other dtypes than
+ * float32 and float16, or two of them.
  */
 export function outer(x: Tensor, y: Tensor): Tensor {
   checkInputs('outer', [x, y]);

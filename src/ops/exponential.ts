@@ -7,7 +7,7 @@ import { eq, ge, gt, logicalAnd, logicalOr, ne, where } from './comparison.ts';
 import { binary, type Operand, unary } from './define.ts';
 import { power, powerInt } from './reference-math.ts';
 
-/** e^x: 0 for -Infinity, infinite above 88.7. In the shape of x. Throws a ShapeError for int32 and bool. */
+/** out = e^x: 0 for -Infinity, infinite above 88.7. In the shape of x. Throws a ShapeError for int32 and bool. */
 export const exp = unary({
   name: 'exp',
   autocast: 'float32',
@@ -17,8 +17,8 @@ export const exp = unary({
 });
 
 /**
- * e^x - 1, without the cancellation near 0: -1 for -Infinity. In the shape of x. Throws a ShapeError for int32 and
- * bool.
+ * out = e^x - 1, without the cancellation near 0: -1 for -Infinity. In the shape of x. Throws a ShapeError for int32
+ * and bool.
  */
 export const expm1 = unary({
   name: 'expm1',
@@ -28,7 +28,10 @@ export const expm1 = unary({
   vjp: [({ g, x }) => mul(g, exp(x as Tensor))],
 });
 
-/** Natural logarithm; -Infinity for 0 and NaN below. In the shape of x. Throws a ShapeError for int32 and bool. */
+/**
+ * Natural logarithm: out = log(x), -Infinity for 0 and NaN below. In the shape of x. Throws a ShapeError for int32
+ * and bool.
+ */
 export const log = unary({
   name: 'log',
   autocast: 'float32',
@@ -38,8 +41,8 @@ export const log = unary({
 });
 
 /**
- * log(1 + x), without the cancellation near 0; -Infinity for -1 and NaN below. In the shape of x. Throws a ShapeError
- * for int32 and bool.
+ * out = log(1 + x), without the cancellation near 0; -Infinity for -1 and NaN below. In the shape of x. Throws a
+ * ShapeError for int32 and bool.
  */
 export const log1p = unary({
   name: 'log1p',
@@ -50,7 +53,8 @@ export const log1p = unary({
 });
 
 /**
- * Square root; NaN below 0. The gradient at 0 is infinite. In the shape of x. Throws a ShapeError for int32 and bool.
+ * Square root: out = sqrt(x), NaN below 0. The gradient at 0 is infinite. In the shape of x. Throws a ShapeError for
+ * int32 and bool.
  */
 export const sqrt = unary({
   name: 'sqrt',
@@ -59,7 +63,7 @@ export const sqrt = unary({
   vjp: [({ g, out }) => div(g, mul(out, 2))],
 });
 
-/** 1 / sqrt(x): infinite at 0, NaN below. In the shape of x. Throws a ShapeError for int32 and bool. */
+/** out = 1 / sqrt(x): infinite at 0, NaN below. In the shape of x. Throws a ShapeError for int32 and bool. */
 export const rsqrt = unary({
   name: 'rsqrt',
   autocast: 'float32',
@@ -93,9 +97,11 @@ function growing(x: Operand, y: Tensor): Tensor {
 }
 
 /**
- * x^y, broadcast, as IEEE 754 has it: x^0 = 1 and 1^y = 1 even for NaN, a negative base takes whole exponents only (else
- * NaN). The gradient of the exponent is 0 at x = 0 for y >= 0. int32: with wraparound; exponents below 0 give 0 but for the bases
- * 1 and -1, and throw a ShapeError as plain numbers.
+ * out = x^y, as IEEE 754 has it: x^0 = 1 and 1^y = 1 even for NaN, a negative base takes whole exponents only (else
+ * NaN). The gradient of the exponent is 0 at x = 0 for y >= 0. Floats, or int32 with wraparound, where exponents
+ * below 0 give 0 but for the bases 1 and -1. In the shape to which x and y broadcast. Throws a ShapeError for bool,
+ * for two dtypes, for a number that int32 cannot hold beside it, for shapes that do not broadcast, and for a plain
+ * number below 0 as the exponent of int32.
  */
 export function pow(x: Operand, y: Operand): Tensor {
   if (x instanceof Tensor && x.dtype === 'int32' && typeof y === 'number' && y < 0) {

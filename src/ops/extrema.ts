@@ -115,31 +115,32 @@ function extreme(
 }
 
 /**
- * Largest element over `dims` (default: all); NaN if there is one. The gradient is shared evenly among ties. The dims
- * go, or with `keepdim` stay with size 1. Throws a ShapeError for dims that x lacks or that come twice, and where there
- * are no elements.
+ * out = the largest x over `dims` (default, and where the list is empty: all); NaN if there is one. The gradient is
+ * shared evenly among ties. In the shape of x without `dims`, which with `keepdim` stay with size 1. Throws a
+ * ShapeError for dims that x lacks or that come twice, and where there are no elements.
  */
 export function amax(x: Tensor, dims?: number | readonly number[], keepdim = false): Tensor {
   return extreme('amax', amaxOp, x, dims, keepdim)[0];
 }
 
 /**
- * Smallest element over `dims` (default: all); NaN if there is one. The gradient is shared evenly among ties. The dims
- * go, or with `keepdim` stay with size 1. Throws a ShapeError for dims that x lacks or that come twice, and where there
- * are no elements.
+ * out = the smallest x over `dims` (default, and where the list is empty: all); NaN if there is one. The gradient is
+ * shared evenly among ties. In the shape of x without `dims`, which with `keepdim` stay with size 1. Throws a
+ * ShapeError for dims that x lacks or that come twice, and where there are no elements.
  */
 export function amin(x: Tensor, dims?: number | readonly number[], keepdim = false): Tensor {
   return extreme('amin', aminOp, x, dims, keepdim)[0];
 }
 
 /**
- * Largest element of all, with its gradient shared evenly among ties. Throws a ShapeError where there are no elements.
+ * out = the largest x of all, a scalar [], with its gradient shared evenly among ties. Throws a ShapeError where
+ * there are no elements.
  */
 export function max(x: Tensor): Tensor;
 /**
- * Largest elements along `dim`, and where they are, as int32. NaN counts as largest; of equals it is the first, to
- * which the gradient goes, too. The dim goes, or with `keepdim` stays with size 1. Throws a ShapeError where there are
- * no elements, and for a dim that x lacks.
+ * values = the largest x along `dim`, and indices, where they are, as int32: values[i] = x[indices[i]]. NaN counts as
+ * largest; of equals it is the first, to which the gradient goes, too. Both in the shape of x without `dim`, which
+ * with `keepdim` stays with size 1. Throws a ShapeError where there are no elements, and for a dim that x lacks.
  */
 export function max(x: Tensor, dim: number, keepdim?: boolean): [values: Tensor, indices: Tensor];
 export function max(x: Tensor, dim?: number, keepdim = false): Tensor | [Tensor, Tensor] {
@@ -148,13 +149,15 @@ export function max(x: Tensor, dim?: number, keepdim = false): Tensor | [Tensor,
 }
 
 /**
- * Smallest element of all, with its gradient shared evenly among ties. Throws a ShapeError where there are no elements.
+ * out = the smallest x of all, a scalar [], with its gradient shared evenly among ties. Throws a ShapeError where
+ * there are no elements.
  */
 export function min(x: Tensor): Tensor;
 /**
- * Smallest elements along `dim`, and where they are, as int32. NaN counts as smallest; of equals it is the first, to
- * which the gradient goes, too. The dim goes, or with `keepdim` stays with size 1. Throws a ShapeError where there are
- * no elements, and for a dim that x lacks.
+ * values = the smallest x along `dim`, and indices, where they are, as int32: values[i] = x[indices[i]]. NaN counts
+ * as smallest; of equals it is the first, to which the gradient goes, too. Both in the shape of x without `dim`,
+ * which with `keepdim` stays with size 1. Throws a ShapeError where there are no elements, and for a dim that x
+ * lacks.
  */
 export function min(x: Tensor, dim: number, keepdim?: boolean): [values: Tensor, indices: Tensor];
 export function min(x: Tensor, dim?: number, keepdim = false): Tensor | [Tensor, Tensor] {
@@ -163,18 +166,18 @@ export function min(x: Tensor, dim?: number, keepdim = false): Tensor | [Tensor,
 }
 
 /**
- * Where the largest element along `dim` is, as int32; without `dim`, in the flattened tensor. NaN counts as largest; of
- * equals it is the first. The dims go, or with `keepdim` stay with size 1. Throws a ShapeError for a dim that x lacks,
- * and where there are no elements.
+ * out = the index of the largest x along `dim`, as int32; without `dim` that in the flattened tensor, a scalar [].
+ * NaN counts as largest; of equals it is the first. In the shape of x without the dims that go, or with `keepdim`
+ * stay with size 1. Throws a ShapeError for a dim that x lacks, and where there are no elements.
  */
 export function argmax(x: Tensor, dim?: number, keepdim = false): Tensor {
   return extreme('argmax', argmaxOp, x, dim === undefined ? dim : dimOf('argmax', dim, x), keepdim)[0];
 }
 
 /**
- * Where the smallest element along `dim` is, as int32; without `dim`, in the flattened tensor. NaN counts as smallest;
- * of equals it is the first. The dims go, or with `keepdim` stay with size 1. Throws a ShapeError for a dim that x
- * lacks, and where there are no elements.
+ * out = the index of the smallest x along `dim`, as int32; without `dim` that in the flattened tensor, a scalar [].
+ * NaN counts as smallest; of equals it is the first. In the shape of x without the dims that go, or with `keepdim`
+ * stay with size 1. Throws a ShapeError for a dim that x lacks, and where there are no elements.
  */
 export function argmin(x: Tensor, dim?: number, keepdim = false): Tensor {
   return extreme('argmin', argminOp, x, dim === undefined ? dim : dimOf('argmin', dim, x), keepdim)[0];

@@ -1,4 +1,5 @@
 // Every public op whose first argument is a tensor: a function of the package and, by methods.ts, a method of Tensor.
+// Beside what they document, all throw a ReleasedError for released tensors, and a ShapeError for tensors of two devices.
 export {
   celu,
   elu,

@@ -140,8 +140,8 @@ const scatterOp: Op<ScatterAttrs> = define({
 /**
  * out[.., i, ..] = x[.., index[.., i, ..], ..] along `dim`: for each index the element of x that it points to, in the
  * shape of `index` (int32), which has the rank of x and is no larger than x in the other dims. x is float32, int32 or
- * bool. An index that is negative or too large is an IndexError, on WebGPU at the next read. Throws a ShapeError for a
- * dim that x lacks, and for indices of another dtype, rank or size.
+ * bool. An index that is negative or too large is an IndexError, on WebGPU at the next read. Throws a ShapeError for
+ * a dim that x lacks, for float16, and for indices of another dtype, rank or size.
  */
 export const gather = (x: Tensor, dim: number, index: Tensor): Tensor => {
   checkInputs('gather', [x, index]);
@@ -149,10 +149,11 @@ export const gather = (x: Tensor, dim: number, index: Tensor): Tensor => {
 };
 
 /**
- * x with source[.., i, ..] added at [.., index[.., i, ..], ..] along `dim`, for all of `index` (int32), which has the rank of
- * x and is no larger than x in the other dims, nor than `source` in any. float32 or int32. Sums are made in blocks, in an
- * order that only the indices determine. An index out of range is an IndexError, on WebGPU at the next read. Throws a
- * ShapeError for a dim that x lacks, and for indices or a source of another dtype, rank or size.
+ * out = x with source[.., i, ..] added at [.., index[.., i, ..], ..] along `dim`, for all of `index` (int32), which
+ * has the rank of x and is no larger than x in the other dims, nor than `source` in any. float32 or int32. Sums are
+ * made in blocks, in an order that only the indices determine. In the shape of x. An index out of range is an
+ * IndexError, on WebGPU at the next read. Throws a ShapeError for a dim that x lacks, and for indices or a source of
+ * another dtype, rank or size.
  */
 export function scatterAdd(x: Tensor, dim: number, index: Tensor, source: Tensor): Tensor {
   checkInputs('scatterAdd', [x, index, source]);
@@ -170,9 +171,9 @@ export function scatterAdd(x: Tensor, dim: number, index: Tensor, source: Tensor
 }
 
 /**
- * The slices x[.., index[i], ..] of `dim`, one behind the other, for `index` [n] (int32). Throws a ShapeError for a dim
- * that x lacks, and for indices of another rank or dtype; one out of range is an IndexError, on WebGPU at the next
- * read.
+ * out[.., i, ..] = x[.., index[i], ..] along `dim`, for `index` [n] (int32): in the shape of x, but for size n in
+ * that dim. float32, int32 or bool. Throws a ShapeError for a dim that x lacks, for float16, and for indices of
+ * another rank or dtype; one out of range is an IndexError, on WebGPU at the next read.
  */
 export function indexSelect(x: Tensor, dim: number, index: Tensor): Tensor {
   checkInputs('indexSelect', [x, index]);
@@ -194,9 +195,9 @@ export interface EmbeddingOptions {
 }
 
 /**
- * weight[index] for each of `indices` (int32, any shape): [...indices, D] from weight [V, D]. Throws a ShapeError for
- * other shapes, dtypes, and a paddingIdx that is no row; an index out of range is an IndexError, on WebGPU at the next
- * read.
+ * out[..., d] = weight[indices[...], d] for `indices` (int32, any shape): [...indices, D] from weight [V, D],
+ * float32, int32 or bool. Throws a ShapeError for other shapes and dtypes, and for a paddingIdx that is no row; an
+ * index out of range is an IndexError, on WebGPU at the next read.
  */
 export function embedding(indices: Tensor, weight: Tensor, { paddingIdx }: EmbeddingOptions = {}): Tensor {
   checkInputs('embedding', [indices, weight]);
@@ -213,8 +214,9 @@ export function embedding(indices: Tensor, weight: Tensor, { paddingIdx }: Embed
 }
 
 /**
- * int32 [...indices, classes]: 1 at each index (int32, any shape), 0 elsewhere. Throws a ShapeError for other dtypes,
- * and for less than one class; an index out of range is an IndexError, on WebGPU at the next read.
+ * out[..., c] = 1 where c is the index, else 0: int32 [...indices, classes] of `indices` (int32, any shape). Throws a
+ * ShapeError for other dtypes, and for less than one class; an index out of range is an IndexError, on WebGPU at the
+ * next read.
  */
 export function oneHot(indices: Tensor, classes: number): Tensor {
   checkInputs('oneHot', [indices]);
@@ -233,8 +235,9 @@ export function oneHot(indices: Tensor, classes: number): Tensor {
 }
 
 /**
- * x with `value` where the bool tensor `mask` holds; all broadcast. Throws a ShapeError for a mask that is not bool, a
- * value of another dtype, and shapes that do not broadcast.
+ * out = mask ? value : x, of a bool tensor `mask`; `value` is a number or a tensor. In the shape to which all
+ * broadcast. Throws a ShapeError for a mask that is not bool, a value of another dtype or that x cannot hold, and
+ * shapes that do not broadcast.
  */
 export function maskedFill(x: Tensor, mask: Tensor, value: Operand): Tensor {
   checkInputs('maskedFill', [x, mask]);
@@ -243,9 +246,11 @@ export function maskedFill(x: Tensor, mask: Tensor, value: Operand): Tensor {
 }
 
 /**
- * gather, with x and `indices` broadcast against each other in the other dims; such as the indices of argsort. Throws a
- * ShapeError for a dim that x lacks, and for indices of another rank or dtype, or that do not broadcast; one out of
- * range is an IndexError, on WebGPU at the next read.
+ * out[.., i, ..] = x[.., indices[.., i, ..], ..] along `dim`, such as with the indices of argsort: gather, with x and
+ * `indices` broadcast against each other in the other dims. In the shape to which these broadcast, with the size of
+ * `indices` in `dim`. float32, int32 or bool. Throws a ShapeError for a dim that x lacks, for float16, and for
+ * indices of another rank or dtype, or that do not broadcast; one out of range is an IndexError, on WebGPU at the
+ * next read.
  */
 export function takeAlongDim(x: Tensor, indices: Tensor, dim: number): Tensor {
   checkInputs('takeAlongDim', [x, indices]);

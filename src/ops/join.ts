@@ -69,9 +69,10 @@ function checkList(op: string, tensors: readonly Tensor[]): void {
 }
 
 /**
- * The tensors one behind the other along a dim, in which alone their sizes may differ; PyTorch's cat. All have one
- * dtype. Tensors [0] are left out, whatever the shape of the others. Throws a ShapeError for no tensors, two dtypes,
- * sizes that differ in other dims, and a dim that they lack.
+ * The tensors one behind the other along a dim, in which alone their sizes may differ; PyTorch's cat: [2, 3] and [4,
+ * 3] give [6, 3], with out[i] = a[i], then b[i - 2]. All have one dtype. Tensors [0] are left out, whatever the shape
+ * of the others. Throws a ShapeError for no tensors, two dtypes, sizes that differ in other dims, and a dim that they
+ * lack.
  */
 export function concat(tensors: readonly Tensor[], dim = 0): Tensor {
   checkList('concat', tensors);
@@ -81,8 +82,9 @@ export function concat(tensors: readonly Tensor[], dim = 0): Tensor {
 }
 
 /**
- * Tensors of one shape and dtype side by side along a new dim, which becomes dim `dim` of the result. Throws a
- * ShapeError for no tensors, two dtypes, two shapes, and a dim beyond their rank.
+ * Tensors of one shape and dtype side by side along a new dim, which becomes dim `dim` of the result: two [3] give
+ * [2, 3], with out[k] = tensors[k]. Throws a ShapeError for no tensors, two dtypes, two shapes, and a dim beyond
+ * their rank.
  */
 export function stack(tensors: readonly Tensor[], dim = 0): Tensor {
   checkList('stack', tensors);

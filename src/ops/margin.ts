@@ -60,9 +60,11 @@ export interface MultiMarginOptions {
 }
 
 /**
- * weight[label] / C times the sum over the wrong classes c of max(0, margin - scores[label] + scores[c])^p: scores [N, C], [C] or
- * [N, C, d1, ...] float32, int32 labels [N], [] or [N, d1, ...] from 0 to C - 1. A label out of range is an IndexError, on WebGPU at
- * the next read. Throws a ShapeError for shapes, dtypes and options that do not fit.
+ * loss = weight[label] / C times the sum over the wrong classes c of max(0, margin - scores[label] + scores[c])^p:
+ * scores [N, C], [C] or [N, C, d1, ...] float32, int32 labels [N], [] or [N, d1, ...] from 0 to C - 1; a scalar [],
+ * or with reduction 'none' the losses in the shape of labels. A label out of range is an IndexError, on WebGPU at the
+ * next read. Throws a ShapeError for other shapes and dtypes, for class weights that are not float32 [C], for a p
+ * other than 1 and 2, for a margin that is not finite, and another `reduction`.
  */
 export function multiMarginLoss(
   scores: Tensor,
@@ -82,9 +84,11 @@ export function multiMarginLoss(
 }
 
 /**
- * The multiclass support vector machine of Weston and Watkins: the sum over the wrong classes c of max(0, scores[c] -
- * scores[label] + margin), which is C - 1 where all scores are equal. Shapes and errors as in multiMarginLoss, which
- * differs by the factor 1 / C: a ShapeError, or an IndexError.
+ * The multiclass support vector machine of Weston and Watkins: loss = the sum over the wrong classes c of max(0,
+ * scores[c] - scores[label] + margin), which is C - 1 where all scores are equal: C times multiMarginLoss. scores [N,
+ * C], [C] or [N, C, d1, ...] float32, int32 labels [N], [] or [N, d1, ...]; a scalar [], or with reduction 'none' the
+ * losses in the shape of labels. A label out of range is an IndexError, on WebGPU at the next read. Throws a
+ * ShapeError for other shapes and dtypes, for a margin that is not finite, and another `reduction`.
  */
 export function svmLoss(
   scores: Tensor,
@@ -99,8 +103,9 @@ export function svmLoss(
 }
 
 /**
- * max(0, 1 - targets * scores), the hinge of a binary classifier: scores float32, targets 1 or -1 in the same shape, int32 or
- * float32. Throws a ShapeError for other shapes and dtypes.
+ * loss = max(0, 1 - targets * scores), the hinge of a binary classifier: scores float32, targets 1 or -1 in the same
+ * shape, int32 or float32; a scalar [], or with reduction 'none' the losses in the shape of scores. Throws a
+ * ShapeError for other shapes and dtypes, and another `reduction`.
  */
 export function hingeLoss(scores: Tensor, targets: Tensor, { reduction = 'mean' }: LossOptions = {}): Tensor {
   const finish = reducer('hingeLoss', reduction);
@@ -109,8 +114,10 @@ export function hingeLoss(scores: Tensor, targets: Tensor, { reduction = 'mean' 
 }
 
 /**
- * `input` where the target is 1, max(0, margin - input) where it is -1, for distances of pairs that are alike or not: input
- * float32, target int32 or float32 in the same shape. Throws a ShapeError for other shapes and dtypes.
+ * loss = input where the target is 1, max(0, margin - input) where it is -1, for distances of pairs that are alike or
+ * not: input float32, target int32 or float32 in the same shape; a scalar [], or with reduction 'none' the losses in
+ * the shape of input. Throws a ShapeError for other shapes and dtypes, for a margin that is not finite, and another
+ * `reduction`.
  */
 export function hingeEmbeddingLoss(
   input: Tensor,

@@ -57,7 +57,7 @@ function productShape(a: Shape, b: Shape): number[] {
  * Matrix product over the last two dims, batched and broadcast over the dims before them, of float32 or float16, summed
  * in float32. A vector on the left is a row, on the right a column, and its dim is dropped from the result.
  * [..., M, K] @ [..., K, N] = [..., M, N], out[m, n] = sum over k of a[m, k] b[k, n]. Throws a ShapeError for rank 0, for
- * other dtypes, and where inner sizes differ or batches do not broadcast.
+ * other dtypes or two of them, and where inner sizes differ or batches do not broadcast.
  */
 export function matmul(a: Tensor, b: Tensor): Tensor {
   checkInputs('matmul', [a, b]);
@@ -91,8 +91,9 @@ function walkable(a: Tensor, b: Tensor): Tensor[] {
 }
 
 /**
- * x @ weight^T + bias, as in PyTorch: x [..., in], weight [out, in], bias [out] give [..., out]; weight [in] and bias [] give
- * [...]. Throws a ShapeError for shapes that do not fit, and for other dtypes than float32 and float16.
+ * out = x @ weight^T + bias, as in PyTorch: x [..., in], weight [out, in], bias [out] give [..., out]; weight [in]
+ * and bias [] give [...]. Throws a ShapeError for shapes that do not fit, and for other dtypes than float32 and
+ * float16, or two of them.
  */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor | null): Tensor {
   checkInputs('linear', [x, weight], bias);

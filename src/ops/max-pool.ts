@@ -123,11 +123,12 @@ function pool(x: Tensor, dims: Dims, windows: Windows, { returnIndices = false }
 }
 
 /**
- * The largest element of each window of x [N, C, H, W] or [C, H, W]; NaN if there is one. Padding never wins, and in a
- * tie the first in row order does. With `returnIndices` also where it lies, h * W + w, as int32. With padding p, stride
- * s, dilation d and kernel k it is [..., outH, outW], outH = floor((H + 2 p - d (k - 1) - 1) / s) + 1, with `ceilMode`
- * rounded up, less a last window that would begin in the padding. Throws a ShapeError for other ranks and dtypes than
- * float32, for planes without elements, for padding above half the kernel, and for windows that do not fit.
+ * out = the largest x of each window of x [N, C, H, W] or [C, H, W]; NaN if there is one. Padding never wins, and in
+ * a tie the first in row order does. With `returnIndices` also where it lies, h * W + w, as int32. With padding p,
+ * stride s, dilation d and kernel k it is [..., outH, outW], outH = floor((H + 2 p - d (k - 1) - 1) / s) + 1, with
+ * `ceilMode` rounded up, less a last window that would begin in the padding. Throws a ShapeError for other ranks, for
+ * other dtypes than float32 and float16, for planes without elements, for options that are no whole numbers, for
+ * padding above half the kernel, and for windows that do not fit.
  */
 export function maxPool2d(
   x: Tensor,
@@ -147,7 +148,11 @@ export function maxPool2d(
   return pool(x, 2, slidingWindows('maxPool2d', x, 2, kernelSize, options), options);
 }
 
-/** maxPool2d of rows x [N, C, L] or [C, L]. As there a ShapeError is thrown. */
+/**
+ * out[n, c, i] = the largest x[n, c, stride i - padding + dilation u] over u, for rows x [N, C, L] or [C, L], as
+ * maxPool2d has it; with `returnIndices` also where it lies, as int32. [..., outL], outL = floor((L + 2 padding -
+ * dilation (kernel - 1) - 1) / stride) + 1. Throws a ShapeError as maxPool2d does.
+ */
 export function maxPool1d(
   x: Tensor,
   kernelSize: number,
@@ -167,10 +172,10 @@ export function maxPool1d(
 }
 
 /**
- * Max pooling of x [N, C, H, W] or [C, H, W] to an image of `outputSize`, where null keeps a size: window i goes from
- * floor(i H / outH) to ceil((i + 1) H / outH), and so in width. Winners are those of maxPool2d. Throws a ShapeError for
- * other ranks and dtypes than float32, for planes without elements, and for sizes that are not whole numbers of at
- * least 0.
+ * Max pooling of x [N, C, H, W] or [C, H, W] to an image of `outputSize`, [..., outH, outW], where null keeps a size:
+ * window i goes from floor(i H / outH) to ceil((i + 1) H / outH), and so in width; out = the largest x in it. Winners
+ * are those of maxPool2d, and so are the indices. Throws a ShapeError for other ranks, for other dtypes than float32
+ * and float16, for planes without elements, and for sizes that are not whole numbers of at least 0.
  */
 export function adaptiveMaxPool2d(x: Tensor, outputSize: OutputSize, options: Indices<true>): [Tensor, Tensor];
 export function adaptiveMaxPool2d(x: Tensor, outputSize: OutputSize, options?: Partial<Indices<false>>): Tensor;
@@ -182,7 +187,10 @@ export function adaptiveMaxPool2d(
   return pool(x, 2, adaptiveWindows('adaptiveMaxPool2d', x, 2, outputSize), options);
 }
 
-/** adaptiveMaxPool2d of rows x [N, C, L] or [C, L]. As there a ShapeError is thrown. */
+/**
+ * adaptiveMaxPool2d of rows x [N, C, L] or [C, L]: out[..., i] = the largest x[..., l] for l from floor(i L / outL)
+ * up to, but without, ceil((i + 1) L / outL), as [..., outL]. Throws a ShapeError as there.
+ */
 export function adaptiveMaxPool1d(x: Tensor, outputSize: number | null, options: Indices<true>): [Tensor, Tensor];
 export function adaptiveMaxPool1d(x: Tensor, outputSize: number | null, options?: Partial<Indices<false>>): Tensor;
 export function adaptiveMaxPool1d(
@@ -194,9 +202,10 @@ export function adaptiveMaxPool1d(
 }
 
 /**
- * The largest element of each plane of x [N, C, H, W] or [C, H, W], as [..., C, 1, 1]. The reduction `amax`, which
- * spreads large planes over the GPU and shares the gradient evenly among ties; adaptiveMaxPool2d(x, 1) gives it to the
- * first. Throws a ShapeError for other ranks and dtypes than float32, and for planes without elements.
+ * out = the largest x of each plane of x [N, C, H, W] or [C, H, W], as [..., C, 1, 1]. The reduction `amax`, which
+ * spreads large planes over the GPU and shares the gradient evenly among ties; adaptiveMaxPool2d(x, 1) gives it to
+ * the first. Throws a ShapeError for other ranks, for other dtypes than float32 and float16, and for planes without
+ * elements.
  */
 export function globalMaxPool2d(x: Tensor): Tensor {
   checkImages('globalMaxPool2d', x, 2);
@@ -204,8 +213,8 @@ export function globalMaxPool2d(x: Tensor): Tensor {
 }
 
 /**
- * The largest element of each row of x [N, C, L] or [C, L], as [..., C, 1], as globalMaxPool2d has it. Throws a
- * ShapeError for other ranks and dtypes than float32, and for planes without elements.
+ * out = the largest x of each row of x [N, C, L] or [C, L], as [..., C, 1], as globalMaxPool2d has it. Throws a
+ * ShapeError for other ranks, for other dtypes than float32 and float16, and for planes without elements.
  */
 export function globalMaxPool1d(x: Tensor): Tensor {
   checkImages('globalMaxPool1d', x, 1);

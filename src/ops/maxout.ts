@@ -7,10 +7,10 @@ import { amax } from './extrema.ts';
 import { reshape } from './movement.ts';
 
 /**
- * The largest of each `pieces` neighbours along `dim` (default: the last), which so becomes as many times smaller
- * (Goodfellow et al., 2013): a linear layer with `pieces` times the outputs in front makes max(w1 x + b1, w2 x + b2,
- * ...). The gradient goes to the largest, shared evenly in a tie. Throws a ShapeError for a dim that x lacks, and for
- * pieces that do not divide it.
+ * out[.., i, ..] = the largest of x[.., pieces i, ..] to x[.., pieces i + pieces - 1, ..] along `dim` (default: the
+ * last), which so becomes as many times smaller (Goodfellow et al., 2013): a linear layer with `pieces` times the
+ * outputs in front makes max(w1 x + b1, w2 x + b2, ...). The gradient goes to the largest, shared evenly in a tie. In
+ * the shape of x but for that dim. Throws a ShapeError for a dim that x lacks, and for pieces that do not divide it.
  */
 export function maxout(x: Tensor, pieces: number, dim = -1): Tensor {
   const d = dimOf('maxout', dim, x);

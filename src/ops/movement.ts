@@ -21,8 +21,9 @@ const reshapeOp: ViewOp<{ shape: Shape }> = define({
 });
 
 /**
- * The same elements in another shape; one size may be -1, which is then worked out. A view where strides express it.
- * Throws a ShapeError where the numbers of elements differ.
+ * out = x, the same elements in the given shape; one size may be -1, which is then worked out. A view where strides
+ * express it. Throws a ShapeError where the numbers of elements differ, and for sizes that are no whole numbers of at
+ * least 0.
  */
 export function reshape(x: Tensor, shape: Shape): Tensor {
   checkInputs('reshape', [x]);
@@ -41,8 +42,8 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
 }
 
 /**
- * Dims from `startDim` to `endDim` joined into one. A tensor of rank 0 becomes [1]. Throws a ShapeError for dims that x
- * lacks or that stand the other way round.
+ * out = x with the dims from `startDim` to `endDim` joined into one: [2, 3, 4] becomes [24], from dim 1 on [2, 12]. A
+ * tensor of rank 0 becomes [1]. Throws a ShapeError for dims that x lacks or that stand the other way round.
  */
 export function flatten(x: Tensor, startDim = 0, endDim = -1): Tensor {
   checkInputs('flatten', [x]);
@@ -55,8 +56,8 @@ export function flatten(x: Tensor, startDim = 0, endDim = -1): Tensor {
 }
 
 /**
- * x without those of `dims` (default: all) that have size 1; dims of other sizes stay. Always a view. Throws a
- * ShapeError for dims that x lacks or that come twice.
+ * out = x without those of `dims` (default: all) that have size 1, so that [2, 1, 3] becomes [2, 3]; dims of other
+ * sizes stay. Always a view. Throws a ShapeError for dims that x lacks or that come twice.
  */
 export function squeeze(x: Tensor, dims?: number | readonly number[]): Tensor {
   const gone = dimsOf('squeeze', dims, x);
@@ -67,8 +68,8 @@ export function squeeze(x: Tensor, dims?: number | readonly number[]): Tensor {
 }
 
 /**
- * x with a new dim of size 1 that becomes dim `dim` of the result, from -(rank + 1) to rank. Always a view. Throws a
- * ShapeError for a dim beyond these.
+ * out = x with a new dim of size 1 that becomes dim `dim` of the result, from -(rank + 1) to rank: for 1, [2, 3]
+ * becomes [2, 1, 3]. Always a view. Throws a ShapeError for a dim beyond these.
  */
 export function unsqueeze(x: Tensor, dim: number): Tensor {
   checkInputs('unsqueeze', [x]);
@@ -94,8 +95,8 @@ const permuteOp: ViewOp<{ dims: number[] }> = define({
 });
 
 /**
- * The dims in another order: dim i of the result is dim `dims[i]` of x. Always a view. Throws a ShapeError where `dims`
- * do not name each dim of x once.
+ * The dims in another order: out.shape[i] = x.shape[dims[i]]. Always a view. Throws a ShapeError where `dims` do not
+ * name each dim of x once.
  */
 export function permute(x: Tensor, dims: readonly number[]): Tensor {
   checkInputs('permute', [x]);
@@ -107,7 +108,10 @@ export function permute(x: Tensor, dims: readonly number[]): Tensor {
   return applyView(permuteOp, x, { dims: list });
 }
 
-/** Two dims swapped; the last two by default. Always a view. Throws a ShapeError for dims that x lacks. */
+/**
+ * Two dims swapped; the last two by default: out[..., j, i] = x[..., i, j]. Always a view. Throws a ShapeError for
+ * dims that x lacks.
+ */
 export function transpose(x: Tensor, dim0 = -2, dim1 = -1): Tensor {
   checkInputs('transpose', [x]);
   const dims = x.shape.map((_, i) => i);

@@ -200,10 +200,12 @@ export interface BatchNormOptions {
 }
 
 /**
- * Batch normalization of x [N, C, ...] per channel, as in PyTorch: in training by the mean and biased variance of the
- * batch, while the running statistics take in the mean and unbiased variance; else by the running statistics. Throws a
- * ShapeError for rank below 2, for weights or statistics that are not [C] of float32, and in training for less than two
- * values per channel.
+ * Batch normalization of x [N, C, ...] per channel, as in PyTorch: out = (x - mean) / sqrt(variance + eps) * weight +
+ * bias. In training by the mean and biased variance of the batch, while the running statistics take in the mean and
+ * unbiased variance: running = (1 - momentum) running + momentum batch; else by the running statistics. In the shape
+ * of x. Throws a ShapeError for rank below 2, for other dtypes than float32, for weights or statistics that are not
+ * [C] of float32, in training for less than two values per channel, and else without running statistics, for one of
+ * them alone, for eps below 0, and for a momentum beyond 0 and 1.
  */
 export function batchNorm(x: Tensor, options: BatchNormOptions): Tensor {
   const { weight, bias, runningMean, runningVar, training, momentum = 0.1, eps = 1e-5 } = options;

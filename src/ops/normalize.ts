@@ -169,10 +169,10 @@ function trailing(op: string, x: Tensor, shape: Shape): number {
 }
 
 /**
- * (x - mean) / sqrt(variance + eps) * weight + bias over the last dims, whose sizes are `normalizedShape`; weight and
- * bias are of that shape. The variance is the biased one. eps is 1e-5 by default. In the shape of x. Throws a
- * ShapeError where these are not its last sizes, for factors of other shapes, for other dtypes than float32, and for
- * eps below 0.
+ * out = (x - mean) / sqrt(variance + eps) * weight + bias over the last dims, whose sizes are `normalizedShape`;
+ * weight and bias are of that shape. The variance is the biased one. eps is 1e-5 by default. In the shape of x.
+ * Throws a ShapeError where these are not its last sizes, for factors of other shapes, for other dtypes than float32,
+ * and for eps below 0.
  */
 export function layerNorm(x: Tensor, normalizedShape: Shape, { weight, bias, eps = 1e-5 }: Affine = {}): Tensor {
   const size = trailing('layerNorm', x, normalizedShape);
@@ -181,9 +181,9 @@ export function layerNorm(x: Tensor, normalizedShape: Shape, { weight, bias, eps
 }
 
 /**
- * x / sqrt(mean(x^2) + eps) * weight over the last dims, whose sizes are `normalizedShape`. eps is 2^-23 by default, as
- * in PyTorch. In the shape of x. Throws a ShapeError where these are not its last sizes, for factors of other shapes,
- * for other dtypes than float32, and for eps below 0.
+ * out = x / sqrt(mean(x^2) + eps) * weight over the last dims, whose sizes are `normalizedShape`. eps is 2^-23 by
+ * default, as in PyTorch. In the shape of x. Throws a ShapeError where these are not its last sizes, for factors of
+ * other shapes, for other dtypes than float32, and for eps below 0.
  */
 export function rmsNorm(
   x: Tensor,
@@ -200,9 +200,10 @@ const affinePerChannel = (y: Tensor, weight?: Tensor | null, bias?: Tensor | nul
   affine(y, weight && perChannel(weight, y), bias && perChannel(bias, y));
 
 /**
- * x [N, C, ...] normalized over each of `groups` groups of neighbouring channels of each image, then times weight [C]
- * plus bias [C]. eps is 1e-5 by default. In the shape of x. Throws a ShapeError below rank 2, for groups that do not
- * divide C, for factors that are not [C], for other dtypes than float32, and for eps below 0.
+ * out = (x - mean) / sqrt(variance + eps) * weight + bias of x [N, C, ...], with mean and biased variance over each
+ * of `groups` groups of neighbouring channels of each image, and weight and bias [C]. eps is 1e-5 by default. In the
+ * shape of x. Throws a ShapeError below rank 2, for groups that do not divide C, for factors that are not [C], for
+ * other dtypes than float32, and for eps below 0.
  */
 export function groupNorm(x: Tensor, groups: number, { weight, bias, eps = 1e-5 }: Affine = {}): Tensor {
   checkTensor('groupNorm', x);
@@ -217,9 +218,10 @@ export function groupNorm(x: Tensor, groups: number, { weight, bias, eps = 1e-5 
 }
 
 /**
- * x [N, C, ...] normalized over each channel of each image, then times weight [C] plus bias [C]. eps is 1e-5 by
- * default. In the shape of x. Throws a ShapeError below rank 3, for less than two values per channel, for factors that
- * are not [C], for other dtypes than float32, and for eps below 0.
+ * out = (x - mean) / sqrt(variance + eps) * weight + bias of x [N, C, ...], with mean and biased variance over each
+ * channel of each image, and weight and bias [C]. eps is 1e-5 by default. In the shape of x. Throws a ShapeError
+ * below rank 3, for less than two values per channel, for factors that are not [C], for other dtypes than float32,
+ * and for eps below 0.
  */
 export function instanceNorm(x: Tensor, { weight, bias, eps = 1e-5 }: Affine = {}): Tensor {
   checkTensor('instanceNorm', x);

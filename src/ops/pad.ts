@@ -79,11 +79,12 @@ export interface PadOptions {
 }
 
 /**
- * x with `padding` elements more at the ends of its last dims, the last first: [left, right, top, bottom, ...], as in
- * PyTorch's F.pad. They are a constant, or x mirrored at its outermost elements (at most size - 1 of them), or its
- * outermost elements, or x anew from its other end (at most size). Negative padding takes elements away. Throws a
- * ShapeError for what are no pairs of whole numbers, for more pairs than dims, for another mode, and for more than x
- * has to mirror or repeat.
+ * out = x with `padding` elements more at the ends of its last dims, the last first: [left, right, top, bottom, ...],
+ * as in PyTorch's F.pad; so [H, W] becomes [top + H + bottom, left + W + right]. They are a constant, or x mirrored
+ * at its outermost elements (at most size - 1 of them), or its outermost elements, or x anew from its other end (at
+ * most size). Negative padding takes elements away. Throws a ShapeError for what are no pairs of whole numbers, for
+ * more pairs than dims, for another mode, for more than x has to mirror or repeat or to take away, for a value that
+ * the dtype cannot hold, and for a value beside another mode than constant.
  */
 export function pad(x: Tensor, padding: readonly number[], { mode = 'constant', value }: PadOptions = {}): Tensor {
   const margins = marginsOf(x, padding);

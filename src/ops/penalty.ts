@@ -15,11 +15,15 @@ function total(op: string, parameters: Iterable<Tensor>, size: (w: Tensor) => Te
   return list.map((w) => sum(size(w))).reduce((a, b) => add(a, b));
 }
 
-/** The sum of |w| over all elements of some float32 tensors, such as `model.parameters()`. Throws a ShapeError for none. */
+/**
+ * out = sum of |w| over all elements of some float32 tensors, such as `model.parameters()`: a scalar []. Throws a
+ * ShapeError for no tensors, and for other dtypes.
+ */
 export const l1Penalty = (parameters: Iterable<Tensor>): Tensor => total('l1Penalty', parameters, abs);
 
 /**
- * The sum of w^2 over all elements of some float32 tensors, such as `model.parameters()`: without a factor, so that the usual
- * 1/2 lambda |w|^2, whose gradient is lambda w, is `l2Penalty(...).mul(0.5 * lambda)`. Throws a ShapeError for none.
+ * out = sum of w^2 over all elements of some float32 tensors, such as `model.parameters()`: a scalar [], without a
+ * factor, so that the usual 1/2 lambda |w|^2, whose gradient is lambda w, is `l2Penalty(...).mul(0.5 * lambda)`.
+ * Throws a ShapeError for no tensors, and for other dtypes.
  */
 export const l2Penalty = (parameters: Iterable<Tensor>): Tensor => total('l2Penalty', parameters, square);

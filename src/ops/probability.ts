@@ -28,9 +28,11 @@ export interface BceOptions extends LossOptions {
 }
 
 /**
- * -(target log(input) + (1 - target) log(1 - input)) of probabilities, with logarithms of at least -100; the gradient is
- * (input - target) / max(input (1 - input), 1e-12). NaN for inputs beyond 0 and 1. Input and target are float32 of one shape, or a
- * ShapeError is thrown. For logits take bceWithLogitsLoss, which loses nothing in the tails.
+ * loss = -weight (target log(input) + (1 - target) log(1 - input)) of probabilities, with logarithms of at least
+ * -100; the gradient is (input - target) / max(input (1 - input), 1e-12). Both float32 of one shape; a scalar [], or
+ * with reduction 'none' the losses in the shape of input. An input beyond 0 and 1 is an IndexError, on WebGPU at the
+ * next read. Throws a ShapeError for other dtypes and shapes, for a weight that is not float32 or does not broadcast
+ * to the input, and another `reduction`. For logits take bceWithLogitsLoss, which loses nothing in the tails.
  */
 export function bceLoss(input: Tensor, target: Tensor, { weight, reduction = 'mean' }: BceOptions = {}): Tensor {
   const finish = reducer('bceLoss', reduction);
@@ -61,8 +63,10 @@ export interface BceWithLogitsOptions extends BceOptions {
 }
 
 /**
- * -(posWeight target log(p) + (1 - target) log(1 - p)) with p = sigmoid(logits), exact in both tails. Logits and target are float32
- * of one shape, or a ShapeError is thrown.
+ * loss = -weight (posWeight target log(p) + (1 - target) log(1 - p)) with p = sigmoid(logits), exact in both tails.
+ * Both float32 of one shape; a scalar [], or with reduction 'none' the losses in the shape of logits. Throws a
+ * ShapeError for other dtypes and shapes, for weights that are not float32 or do not broadcast to the logits, and
+ * another `reduction`.
  */
 export function bceWithLogitsLoss(
   logits: Tensor,
@@ -96,9 +100,10 @@ export interface KlDivOptions {
 }
 
 /**
- * target (log(target) - input), elementwise, for log-probabilities `input`: the terms of the Kullback-Leibler divergence of the target
- * from the input; 0 where the target is 0. With `logTarget`: exp(target) (target - input). Both float32 of one shape, or a
- * ShapeError is thrown.
+ * loss = target (log(target) - input), elementwise, for log-probabilities `input`: the terms of the Kullback-Leibler
+ * divergence of the target from the input; 0 where the target is 0. With `logTarget`: exp(target) (target - input).
+ * Both float32 of one shape; a scalar [], or with reduction 'none' the losses in the shape of input. Throws a
+ * ShapeError for other dtypes and shapes, and another `reduction`.
  */
 export function klDivLoss(
   input: Tensor,

@@ -53,8 +53,9 @@ export function checkProbability(op: string, p: number): void {
 }
 
 /**
- * Zeroes each element with probability p and scales the rest by 1 / (1 - p). Takes the next stream of the generator. In
- * the shape of x. Throws a ShapeError for a p beyond 0 and 1, and for other dtypes than float32.
+ * out = x * kept / (1 - p), where kept is 0 with probability p, else 1; a NaN that is dropped stays NaN. Takes the
+ * next stream of the generator. In the shape of x. Throws a ShapeError for a p beyond 0 and 1, and for other dtypes
+ * than float32 and float16.
  */
 export function dropout(x: Tensor, p = 0.5, stream?: Stream): Tensor {
   checkInputs('dropout', [x]);
@@ -68,8 +69,9 @@ export function dropout(x: Tensor, p = 0.5, stream?: Stream): Tensor {
 const kept = (shape: Shape, device: Device, p: number, stream?: Stream) => ge(rand(shape, { device, stream }), p);
 
 /**
- * Zeroes each channel of x [N, C, ...] with probability p and scales the rest by 1 / (1 - p). In the shape of x. Throws
- * a ShapeError for a p beyond 0 and 1, below rank 3, and for other dtypes than float32.
+ * out = x * kept / (1 - p) for x [N, C, ...], where kept is 0 for a whole channel with probability p, else 1. Takes
+ * the next stream of the generator. In the shape of x. Throws a ShapeError for a p beyond 0 and 1, below rank 3, and
+ * for other dtypes than float32 and float16.
  */
 export function dropout2d(x: Tensor, p = 0.5, stream?: Stream): Tensor {
   checkInputs('dropout2d', [x]);
@@ -86,8 +88,9 @@ const SELU_LOW = -1.7580993408473766;
 
 /**
  * Dropout for SELU networks (Klambauer et al., 2017): with probability p an element becomes SELU's lower limit s, and
- * all are then mapped by a x + b so that mean 0 and variance 1 stay: a = 1 / sqrt((1 - p) (1 + p s^2)), b = -a p s. In
- * the shape of x. Throws a ShapeError for a p beyond 0 and 1, and for other dtypes than float32.
+ * all are then mapped to out = a x + b so that mean 0 and variance 1 stay: a = 1 / sqrt((1 - p) (1 + p s^2)), b = -a
+ * p s. Takes the next stream of the generator. In the shape of x. Throws a ShapeError for a p beyond 0 and 1, and for
+ * other dtypes than float32 and float16.
  */
 export function alphaDropout(x: Tensor, p = 0.5, stream?: Stream): Tensor {
   checkInputs('alphaDropout', [x]);

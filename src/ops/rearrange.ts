@@ -37,8 +37,8 @@ const flipOp = rearrangement<{ dims: number[] }>(
 );
 
 /**
- * x with its elements in reverse order along `dims`. In the shape of x. Throws a ShapeError for dims that x lacks or
- * that come twice.
+ * out[.., i, ..] = x[.., n - 1 - i, ..] along each of `dims`, of size n. In the shape of x. Throws a ShapeError for
+ * dims that x lacks or that come twice, and for none.
  */
 export const flip = (x: Tensor, dims: number | readonly number[]): Tensor => {
   if (dims === undefined) throw new ShapeError('flip: expected dims such as [0, 1], got undefined');
@@ -56,9 +56,9 @@ const rollOp = rearrangement<{ shifts: number[] }>(
 );
 
 /**
- * x moved on by `shifts` along `dims`, one shift for each; what leaves at the end comes in at the beginning. Without
- * dims x is rolled as if it were flat. In the shape of x. Throws a ShapeError where there is not a whole number for
- * each dim, and for a dim that x lacks.
+ * out[.., i, ..] = x[.., (i - shift) mod n, ..] along each of `dims`, of size n, with one of `shifts` for each: what
+ * leaves at the end comes in at the beginning. Without dims x is rolled as if it were flat. In the shape of x. Throws
+ * a ShapeError where there is not a whole number for each dim, and for a dim that x lacks.
  */
 export function roll(x: Tensor, shifts: number | readonly number[], dims?: number | readonly number[]): Tensor {
   checkInputs('roll', [x]);
@@ -95,8 +95,9 @@ function repeat(x: Tensor, dim: number, count: number, what: 'all' | 'each'): Te
 const isCount = (n: number) => Number.isInteger(n) && n >= 0;
 
 /**
- * x over and over, `repeats` times along each dim. The shorter of shape and repeats is filled up with 1 in front.
- * Throws a ShapeError for repeats that are not whole numbers of at least 0.
+ * x over and over, `repeats` times along each dim: out[i, ...] = x[i mod n, ...], with sizes n times repeats, so that
+ * [2, 3] by [2, 1, 4] is [2, 2, 12]. The shorter of shape and repeats is filled up with 1 in front. Throws a
+ * ShapeError for repeats that are not whole numbers of at least 0.
  */
 export function tile(x: Tensor, repeats: readonly number[]): Tensor {
   checkInputs('tile', [x]);
@@ -110,8 +111,9 @@ export function tile(x: Tensor, repeats: readonly number[]): Tensor {
 }
 
 /**
- * Each element of a dim `repeats` times in a row. Without a dim x is taken as if it were flat. Throws a ShapeError for
- * repeats that are no whole number of at least 0, and for a dim that x lacks.
+ * Each element of a dim `repeats` times in a row: out[.., i, ..] = x[.., floor(i / repeats), ..], in the shape of x,
+ * but for a dim so many times larger. Without a dim x is taken as if it were flat. Throws a ShapeError for repeats
+ * that are no whole number of at least 0, and for a dim that x lacks.
  */
 export function repeatInterleave(x: Tensor, repeats: number, dim?: number): Tensor {
   if (!isCount(repeats)) {

@@ -12,7 +12,9 @@ import { reshape } from './movement.ts';
 /** Which side of 0 an element is on. */
 const side = (x: number) => Number(x <= 0);
 
-/** max(x, 0); NaN stays NaN. The gradient at 0 is 0. In the shape of x. Throws a ShapeError for int32 and bool. */
+/**
+ * out = max(x, 0); NaN stays NaN. The gradient at 0 is 0. In the shape of x. Throws a ShapeError for int32 and bool.
+ */
 export const relu = unary({
   name: 'relu',
   cpu: (x) => Math.max(x, 0),
@@ -48,8 +50,8 @@ const leakyReluGrad = elementwise({
 });
 
 /**
- * x where x > 0, else negativeSlope * x. The gradient at 0 is negativeSlope. In the shape of x. Throws a ShapeError for
- * int32 and bool.
+ * out = x where x > 0, else negativeSlope * x. The gradient at 0 is negativeSlope. In the shape of x. Throws a
+ * ShapeError for int32 and bool.
  */
 export const leakyRelu = (x: Tensor, negativeSlope = 0.01): Tensor => leakyReluCall([x], [negativeSlope]);
 
@@ -62,8 +64,9 @@ const preluCall = elementwise({
 });
 
 /**
- * x where x > 0, else weight * x. `weight` has one element, or one per channel: [C] for x [N, C, ...]. The gradient at 0 is
- * weight. Throws a ShapeError for other weights.
+ * out = x where x > 0, else weight * x. `weight` has one element, or one per channel: [C] for x [N, C, ...]. The
+ * gradient at 0 is weight. In the shape of x. Throws a ShapeError for other weights, for int32 and bool, and for two
+ * dtypes.
  */
 export function prelu(x: Tensor, weight: Tensor): Tensor {
   checkInputs('prelu', [x, weight]);
@@ -94,20 +97,20 @@ const eluCall = elementwise({
 });
 
 /**
- * x where x > 0, else alpha * (e^x - 1). The gradient at 0 is alpha. In the shape of x. Throws a ShapeError for int32
- * and bool.
+ * out = x where x > 0, else alpha * (e^x - 1). The gradient at 0 is alpha. In the shape of x. Throws a ShapeError for
+ * int32 and bool.
  */
 export const elu = (x: Tensor, alpha = 1): Tensor => eluCall([x], [alpha, 1, 1]);
 
 /**
- * 1.0507 times elu with alpha 1.6733: the numbers for which layers keep mean 0 and variance 1. In the shape of x.
- * Throws a ShapeError for int32 and bool.
+ * out = 1.0507 elu(x, 1.6733): the numbers for which layers keep mean 0 and variance 1. In the shape of x. Throws a
+ * ShapeError for int32 and bool.
  */
 export const selu = (x: Tensor): Tensor => eluCall([x], [1.6732632423543772, 1.0507009873554805, 1], 'selu');
 
 /**
- * x where x > 0, else alpha * (e^(x / alpha) - 1): smooth for every alpha, which must not be 0. In the shape of x.
- * Throws a ShapeError for int32, bool and alpha 0.
+ * out = x where x > 0, else alpha * (e^(x / alpha) - 1): smooth for every alpha, which must not be 0. In the shape of
+ * x. Throws a ShapeError for int32, bool and alpha 0.
  */
 export function celu(x: Tensor, alpha = 1): Tensor {
   if (alpha === 0) throw new ShapeError('celu: expected an alpha other than 0, got 0');
@@ -132,23 +135,23 @@ const hardtanhGrad = elementwise({
 });
 
 /**
- * min(max(x, min), max), in the shape of x; NaN stays NaN. The gradient at the bounds is 0, other than clamp's. Throws a
- * ShapeError for int32, bool and min > max.
+ * out = min(max(x, `min`), `max`); NaN stays NaN. The gradient at the bounds is 0, other than clamp's. In the shape
+ * of x. Throws a ShapeError for int32, bool and min > max.
  */
 export function hardtanh(x: Tensor, min = -1, max = 1): Tensor {
   if (min > max) throw new ShapeError(`hardtanh: expected min <= max, got ${min} and ${max}`);
   return hardtanhCall([x], [min, max]);
 }
 
-/** min(max(x, 0), 6): hardtanh with these bounds. In the shape of x. Throws a ShapeError for int32 and bool. */
+/** out = min(max(x, 0), 6): hardtanh with these bounds. In the shape of x. Throws a ShapeError for int32 and bool. */
 export const relu6 = (x: Tensor): Tensor => hardtanhCall([x], [0, 6], 'relu6');
 
 const clipped = (x: number) => Math.min(Math.max(x + 3, 0), 6);
 const piece = (x: number) => (x <= -3 ? -1 : Number(x >= 3));
 
 /**
- * min(max(x + 3, 0), 6) / 6: 0 up to -3, 1 from 3 on. The gradient at -3 and 3 is 0. In the shape of x. Throws a
- * ShapeError for int32 and bool.
+ * out = min(max(x + 3, 0), 6) / 6: 0 up to -3, 1 from 3 on. The gradient at -3 and 3 is 0. In the shape of x. Throws
+ * a ShapeError for int32 and bool.
  */
 export const hardsigmoid = unary({
   name: 'hardsigmoid',
@@ -159,8 +162,8 @@ export const hardsigmoid = unary({
 });
 
 /**
- * x * hardsigmoid(x); NaN for -Infinity. The gradient is 0 at -3 and 1 at 3. In the shape of x. Throws a ShapeError for
- * int32 and bool.
+ * out = x hardsigmoid(x); NaN for -Infinity. The gradient is 0 at -3 and 1 at 3. In the shape of x. Throws a
+ * ShapeError for int32 and bool.
  */
 export const hardswish = unary({
   name: 'hardswish',

@@ -21,8 +21,9 @@ const over =
     apply(op, [x], { dims: dimsOf(op.name, dims, x), keepdim })[0];
 
 /**
- * Mean over `dims` (default: all), of floats. NaN over no elements. The dims go, or with `keepdim` stay with size 1.
- * Throws a ShapeError for int32 and bool, and for dims that x lacks or that come twice.
+ * out = sum of x over `dims` (default, and where the list is empty: all) / their count, of floats. NaN over no
+ * elements. In the shape of x without `dims`, which with `keepdim` stay with size 1. Throws a ShapeError for int32
+ * and bool, and for dims that x lacks or that come twice.
  */
 export const mean = over(
   reductionRow(
@@ -38,9 +39,10 @@ export const mean = over(
 );
 
 /**
- * Product over `dims` (default: all); int32 for int32 and bool, 1 over no elements. Its gradient, the product of the
- * other elements, takes no division: it is right where there are zeros. The dims go, or with `keepdim` stay with size
- * 1. Throws a ShapeError for dims that x lacks or that come twice.
+ * out = product of x over `dims` (default, and where the list is empty: all); int32 for int32 and bool, 1 over no
+ * elements. Its gradient, the product of the other elements, takes no division: it is right where there are zeros. In
+ * the shape of x without `dims`, which with `keepdim` stay with size 1. Throws a ShapeError for dims that x lacks or
+ * that come twice.
  */
 export const prod = over(
   reductionRow(
@@ -75,8 +77,9 @@ const truth: Pick<Reduction, 'dtypes' | 'out' | 'acc'> = {
 const load = 'select(1u, 0u, value == VALUE())';
 
 /**
- * Whether any element over `dims` (default: all) is true or not 0, as bool; false over no elements. The dims go, or
- * with `keepdim` stay with size 1. Throws a ShapeError for dims that x lacks or that come twice.
+ * out = whether x != 0 anywhere over `dims` (default, and where the list is empty: all), as bool, NaN being true;
+ * false over no elements. In the shape of x without `dims`, which with `keepdim` stay with size 1. Throws a
+ * ShapeError for dims that x lacks or that come twice.
  */
 export const any = over(
   reductionRow(
@@ -90,8 +93,9 @@ export const any = over(
 );
 
 /**
- * Whether all elements over `dims` (default: all) are true or not 0, as bool; true over no elements. The dims go, or
- * with `keepdim` stay with size 1. Throws a ShapeError for dims that x lacks or that come twice.
+ * out = whether x != 0 everywhere over `dims` (default, and where the list is empty: all), as bool, NaN being true;
+ * true over no elements. In the shape of x without `dims`, which with `keepdim` stay with size 1. Throws a ShapeError
+ * for dims that x lacks or that come twice.
  */
 export const all = over(
   reductionRow(
@@ -105,8 +109,9 @@ export const all = over(
 );
 
 /**
- * How many elements over `dims` (default: all) are true or not 0, as int32. The dims go, or with `keepdim` stay with
- * size 1. Throws a ShapeError for dims that x lacks or that come twice.
+ * out = how many x != 0 there are over `dims` (default, and where the list is empty: all), as int32, NaN being one.
+ * In the shape of x without `dims`, which with `keepdim` stay with size 1. Throws a ShapeError for dims that x lacks
+ * or that come twice.
  */
 export const countNonzero = over(
   reductionRow(

@@ -4,14 +4,21 @@ import { elementwise } from './define.ts';
 import { abs, clamp, mul, neg, square, sub } from './elementwise.ts';
 import { checkOption, checkPair, type LossOptions, reducer } from './loss.ts';
 
-/** (input - target)^2, elementwise: both float32 of one shape, or a ShapeError is thrown. */
+/**
+ * loss = (input - target)^2, both float32 of one shape; a scalar [], or with reduction 'none' the losses in the shape
+ * of input. Throws a ShapeError for other dtypes and shapes, and another `reduction`.
+ */
 export function mseLoss(input: Tensor, target: Tensor, { reduction = 'mean' }: LossOptions = {}): Tensor {
   const finish = reducer('mseLoss', reduction);
   checkPair('mseLoss', input, target);
   return finish(square(sub(input, target)));
 }
 
-/** |input - target|, elementwise, with gradient 0 where they are equal: both float32 of one shape, or a ShapeError is thrown. */
+/**
+ * loss = |input - target|, with gradient 0 where they are equal, both float32 of one shape; a scalar [], or with
+ * reduction 'none' the losses in the shape of input. Throws a ShapeError for other dtypes and shapes, and another
+ * `reduction`.
+ */
 export function l1Loss(input: Tensor, target: Tensor, { reduction = 'mean' }: LossOptions = {}): Tensor {
   const finish = reducer('l1Loss', reduction);
   checkPair('l1Loss', input, target);
@@ -37,8 +44,9 @@ const bowl = elementwise({
 });
 
 /**
- * With d = input - target: d^2 / (2 beta) for |d| < beta, |d| - beta / 2 beyond; l1Loss for beta = 0. Both float32 of one
- * shape, beta at least 0, or a ShapeError is thrown.
+ * With d = input - target: loss = d^2 / (2 beta) for |d| < beta, |d| - beta / 2 beyond; l1Loss for beta = 0. Both
+ * float32 of one shape; a scalar [], or with reduction 'none' the losses in the shape of input. Throws a ShapeError
+ * for other dtypes and shapes, for beta below 0, and another `reduction`.
  */
 export function smoothL1Loss(
   input: Tensor,
@@ -53,8 +61,9 @@ export function smoothL1Loss(
 }
 
 /**
- * With d = input - target: d^2 / 2 for |d| < delta, delta (|d| - delta / 2) beyond. Both float32 of one shape, delta above 0,
- * or a ShapeError is thrown.
+ * With d = input - target: loss = d^2 / 2 for |d| < delta, delta (|d| - delta / 2) beyond. Both float32 of one shape;
+ * a scalar [], or with reduction 'none' the losses in the shape of input. Throws a ShapeError for other dtypes and
+ * shapes, for a delta that is not above 0, and another `reduction`.
  */
 export function huberLoss(
   input: Tensor,

@@ -20,9 +20,10 @@ export interface ResponseNormOptions {
 }
 
 /**
- * x / (k + alpha mean(x^2))^beta, where the mean goes over `size` neighbouring channels around each (Krizhevsky et al.,
- * 2012), zeros beyond the first and the last, as in PyTorch. x is [N, C, ...]. In the shape of x. Throws a ShapeError
- * below rank 3, for other dtypes than float32, and for a size that is no whole number of at least 1.
+ * out = x / (k + alpha mean(x^2))^beta, where the mean goes over `size` neighbouring channels around each (Krizhevsky
+ * et al., 2012), zeros beyond the first and the last, as in PyTorch. x is [N, C, ...]. In the shape of x. Throws a
+ * ShapeError below rank 3, for other dtypes than float32, for a size that is no whole number of at least 1, and for
+ * alpha, beta or k that are not finite.
  */
 export function localResponseNorm(
   x: Tensor,

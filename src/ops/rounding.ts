@@ -6,22 +6,25 @@ const rounding = (name: string, cpu: (x: number) => number) =>
   unary({ name, cpu, branch: cpu, wgsl: `${name}(x)`, int32: { wgsl: 'x' }, dtypes: [NUMBERS], vjp: [flat] });
 
 /**
- * The largest whole number that is not above x. NaN and infinities stay. In the shape of x. Throws a ShapeError for
- * bool.
+ * out = the largest whole number that is not above x. NaN and infinities stay, and so does int32. The gradient is 0.
+ * In the shape of x. Throws a ShapeError for bool.
  */
 export const floor = rounding('floor', Math.floor);
 
 /**
- * The smallest whole number that is not below x. NaN and infinities stay. In the shape of x. Throws a ShapeError for
- * bool.
+ * out = the smallest whole number that is not below x. NaN and infinities stay, and so does int32. The gradient is 0.
+ * In the shape of x. Throws a ShapeError for bool.
  */
 export const ceil = rounding('ceil', Math.ceil);
 
 /**
- * The nearest whole number, of two the even one: 0.5 gives 0, 1.5 gives 2. NaN and infinities stay. In the shape of x.
- * Throws a ShapeError for bool.
+ * out = the nearest whole number, of two the even one: 0.5 gives 0, 1.5 gives 2. NaN and infinities stay, and so does
+ * int32. The gradient is 0. In the shape of x. Throws a ShapeError for bool.
  */
 export const round = rounding('round', roundEven);
 
-/** The whole number next to x towards 0. NaN and infinities stay. In the shape of x. Throws a ShapeError for bool. */
+/**
+ * out = the whole number next to x towards 0. NaN and infinities stay, and so does int32. The gradient is 0. In the
+ * shape of x. Throws a ShapeError for bool.
+ */
 export const trunc = rounding('trunc', Math.trunc);

@@ -144,22 +144,23 @@ function make(call: string, op: Op<RandomAttrs>, shape: Shape, a: number, b: num
 }
 
 /**
- * Uniform numbers in [0, 1), multiples of 2^-24: the same bits on every device. Throws a ShapeError for a shape with
- * sizes that are not whole numbers of at least 0.
+ * Uniform numbers in [0, 1), multiples of 2^-24, in the given shape: the same bits on every device. Throws a
+ * ShapeError for a shape with sizes that are not whole numbers of at least 0.
  */
 export const rand = (shape: Shape, options: RandomOptions = {}): Tensor =>
   make('rand', uniformOp, shape, 0, 1, options);
 
 /**
- * Normal numbers with mean 0 and variance 1, by Box and Muller's method: the same on every device, but for rounding.
- * Throws a ShapeError for a shape with sizes that are not whole numbers of at least 0.
+ * Normal numbers with mean 0 and variance 1, in the given shape, by Box and Muller's method: the same on every
+ * device, but for rounding. Throws a ShapeError for a shape with sizes that are not whole numbers of at least 0.
  */
 export const randn = (shape: Shape, options: RandomOptions = {}): Tensor =>
   make('randn', normalOp, shape, 0, 1, options);
 
 /**
- * Whole numbers from `low` to `high` - 1 as int32, each as likely as the others to 1 in 2^32 / (high - low): the same
- * on every device. Throws a ShapeError for an empty range, or one beyond int32.
+ * Whole numbers from `low` to `high` - 1 as int32, in the given shape, each as likely as the others to 1 in 2^32 /
+ * (high - low): the same on every device. Throws a ShapeError for an empty range or one beyond int32, for
+ * `requiresGrad`, and for a shape with sizes that are not whole numbers of at least 0.
  */
 export function randint(low: number, high: number, shape: Shape, options: RandomOptions = {}): Tensor {
   const whole = [low, high].every((v) => Number.isInteger(v) && v >= -(2 ** 31) && v <= 2 ** 31);
@@ -183,9 +184,12 @@ export interface TruncatedNormalOptions extends RandomOptions {
 }
 
 /**
- * Normal numbers of which those outside low and high are left out, by quantiles of uniform ones. The same on every
- * device, but for rounding. Where the bounds hold less than 1e-6 of all normal numbers, what is between them is coarse.
- * Throws a ShapeError for a std that is not above 0, and where low is not below high.
+ * Normal numbers of which those outside low and high are left out, in the given shape: out = mean + std Q(a + u (b -
+ * a)) with u uniform in [0, 1), Q the quantile of normal numbers, and a and b their probabilities below (low - mean)
+ * / std and (high - mean) / std. The same on every device, but for rounding. Where the bounds hold less than 1e-6 of
+ * all normal numbers, what is between them is coarse. Throws a ShapeError for a mean that is not finite, for a std
+ * that is not above 0, where low is not below high, and for a shape with sizes that are not whole numbers of at least
+ * 0.
  */
 export function truncatedNormal(
   shape: Shape,
@@ -207,8 +211,8 @@ export function truncatedNormal(
 }
 
 /**
- * The numbers 0 to n - 1 in random order, as int32: the places of sorted random words. The same on every device. Throws
- * a ShapeError for an n that is no whole number of at least 0.
+ * The numbers 0 to n - 1 in random order, as int32 [n]: the places of sorted random words. The same on every device.
+ * Throws a ShapeError for an n that is no whole number of at least 0.
  */
 export function permutation(n: number, { device, stream }: Omit<RandomOptions, 'requiresGrad'> = {}): Tensor {
   checkShape('permutation', [n]);
@@ -222,11 +226,12 @@ export interface MultinomialOptions {
 }
 
 /**
- * `count` indices (int32) drawn with the probabilities that `weights` [C] or [N, C] are in proportion to: [count] or
- * [N, count]. A weight of 0 is drawn only where nothing else is left. By exponential clocks: the index whose clock, of rate
- * weight, rings first is drawn. The same on every device, but where two clocks ring within rounding. A weight that is
- * negative, infinite or NaN, and a row without any above 0, is an IndexError, on WebGPU at the next read. Throws a ShapeError
- * for other weights, and for more than C indices without replacement.
+ * `count` indices (int32) out of C, drawn with probabilities p[c] = weights[c] / sum of weights, `weights` being [C]
+ * or [N, C]: [count] or [N, count]. A weight of 0 is drawn only where nothing else is left. By exponential clocks:
+ * the index whose clock, of rate weight, rings first is drawn. The same on every device, but where two clocks ring
+ * within rounding. A weight that is negative, infinite or NaN, and a row without any above 0, is an IndexError, on
+ * WebGPU at the next read. Throws a ShapeError for weights of another rank or dtype, or without classes, for a count
+ * that is no whole number of at least 1, and for more than C indices without replacement.
  */
 export function multinomial(
   weights: Tensor,
@@ -234,7 +239,7 @@ export function multinomial(
   { replacement = false, stream }: MultinomialOptions = {},
 ): Tensor {
   checkInputs('multinomial', [weights]);
-  if (weights.dtype !== 'float32' || weights.rank < 1 || weights.rank > 2 || weights.size === 0) {
+  if (weights.dtype !== 'float32' || weights.rank < 1 || weights.rank > 2 || weights.shape.at(-1) === 0) {
     throw new ShapeError(
       `multinomial: expected weights [C] or [N, C] of dtype float32, got ${format(weights.shape)} of ${weights.dtype}`,
     );
@@ -258,8 +263,9 @@ export function multinomial(
 }
 
 /**
- * 1 with the probability that each element of p gives, else 0, as float32. Without a gradient. The same on every device. A
- * probability that is not from 0 to 1 is an IndexError, on WebGPU at the next read. Throws a ShapeError where p is not float32.
+ * out = 1 with the probability that each element of p gives, else 0, as float32. Without a gradient. The same on
+ * every device. In the shape of p. A probability that is not from 0 to 1 is an IndexError, on WebGPU at the next
+ * read. Throws a ShapeError where p is not float32.
  */
 export function bernoulli(p: Tensor, stream?: Stream): Tensor {
   checkInputs('bernoulli', [p]);

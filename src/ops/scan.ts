@@ -97,8 +97,8 @@ const cumsumOp = scanRow(
 );
 
 /**
- * Sums of the elements along `dim`, up to each one; int32 for int32 and bool. In the shape of x. Throws a ShapeError
- * for a dim that x lacks.
+ * out[.., i, ..] = sum of x[.., 0, ..] to x[.., i, ..] along `dim`; int32 for int32 and bool. In the shape of x.
+ * Throws a ShapeError for a dim that x lacks.
  */
 export function cumsum(x: Tensor, dim: number): Tensor {
   return apply(cumsumOp, [x], { dim: dimOf('cumsum', dim, x), reverse: false, exclusive: false })[0];
@@ -126,8 +126,8 @@ export const productsBefore = (x: Tensor, dim: number, reverse = false): Tensor 
   apply(cumprodOp, [x], { dim, reverse, exclusive: true })[0];
 
 /**
- * Products of the elements along `dim`, up to each one; int32 for int32 and bool. The gradient is right where there are
- * zeros. In the shape of x. Throws a ShapeError for a dim that x lacks.
+ * out[.., i, ..] = product of x[.., 0, ..] to x[.., i, ..] along `dim`; int32 for int32 and bool. The gradient is
+ * right where there are zeros. In the shape of x. Throws a ShapeError for a dim that x lacks.
  */
 export function cumprod(x: Tensor, dim: number): Tensor {
   return apply(cumprodOp, [x], { dim: dimOf('cumprod', dim, x), reverse: false, exclusive: false })[0];

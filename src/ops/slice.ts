@@ -84,9 +84,10 @@ function checkWhole(op: string, values: Record<string, number>): void {
 }
 
 /**
- * The elements start, start + step, ... below end of a dim. As in Python, negative places count from the end, and
- * places beyond the ends are moved there. The step is at least 1. Always a view. Throws a ShapeError for a dim that x
- * lacks, for places that are no whole numbers, and for a step below 1.
+ * out[.., i, ..] = x[.., start + step i, ..], the elements start, start + step, ... below end of a dim. As in Python,
+ * negative places count from the end, and places beyond the ends are moved there. The step is at least 1. Always a
+ * view, of size ceil((end - start) / step) in that dim. Throws a ShapeError for a dim that x lacks, for places that
+ * are no whole numbers, and for a step below 1.
  */
 export function slice(x: Tensor, dim: number, start = 0, end?: number, step = 1): Tensor {
   const d = dimOf('slice', dim, x);
@@ -98,8 +99,9 @@ export function slice(x: Tensor, dim: number, start = 0, end?: number, step = 1)
 }
 
 /**
- * `length` elements of a dim from `start` on, which may count from the end. Always a view. Throws a ShapeError for a
- * dim that x lacks, and for places beyond its ends.
+ * out[.., i, ..] = x[.., start + i, ..], `length` elements of a dim from `start` on, which may count from the end.
+ * Always a view, of that size in the dim. Throws a ShapeError for a dim that x lacks, and for places beyond its ends
+ * or that are no whole numbers.
  */
 export function narrow(x: Tensor, dim: number, start: number, length: number): Tensor {
   const d = dimOf('narrow', dim, x);
@@ -113,8 +115,8 @@ export function narrow(x: Tensor, dim: number, start: number, length: number): T
 }
 
 /**
- * The part of x with one index, which may count from the end, in a dim, without that dim. Always a view. Throws a
- * ShapeError for a dim that x lacks, and for an index beyond its ends.
+ * out[..] = x[.., index, ..], the part of x with one index, which may count from the end, in a dim. Always a view,
+ * without that dim. Throws a ShapeError for a dim that x lacks, and for an index beyond its ends.
  */
 export function select(x: Tensor, dim: number, index: number): Tensor {
   const d = dimOf('select', dim, x);

@@ -110,14 +110,14 @@ function byOps(x: Tensor, dim: number, { log: logarithm }: SoftmaxAttrs): Tensor
 }
 
 /**
- * exp(x) / sum exp(x) along `dim` (default: the last), by way of the largest element, so that no logit is too large. A
- * row of -Infinity alone, or with a NaN or an Infinity, is NaN. In the shape of x. Throws a ShapeError for a dim that x
- * lacks, and for other dtypes than float32.
+ * out = e^x / sum of e^x along `dim` (default: the last), by way of the largest element, so that no logit is too
+ * large. A row of -Infinity alone, or with a NaN or an Infinity, is NaN. In the shape of x. Throws a ShapeError for a
+ * dim that x lacks, and for other dtypes than float32.
  */
 export const softmax = (x: Tensor, dim = -1): Tensor => along('softmax', x, dim, { log: false });
 
 /**
- * log(softmax(x)) along `dim` (default: the last), without the detour that loses small probabilities. In the shape of
- * x. Throws a ShapeError for a dim that x lacks, and for other dtypes than float32.
+ * out = x - log(sum of e^x) along `dim` (default: the last): log(softmax(x)) without the detour that loses small
+ * probabilities. In the shape of x. Throws a ShapeError for a dim that x lacks, and for other dtypes than float32.
  */
 export const logSoftmax = (x: Tensor, dim = -1): Tensor => along('logSoftmax', x, dim, { log: true });

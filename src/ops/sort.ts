@@ -58,15 +58,16 @@ const places = (op: string, x: Tensor, dim: number, descending: boolean, count?:
 };
 
 /**
- * The indices (int32) that sort x along `dim`. Always stable; NaN counts as the largest, -0 as 0. float32, int32 or
- * bool of any shape but rank 0. In the shape of x. Throws a ShapeError for float16, and for a dim that x lacks.
+ * out = the indices (int32) that sort x along `dim` (default: the last). Always stable; NaN counts as the largest, -0
+ * as 0. float32, int32 or bool. In the shape of x. Throws a ShapeError for float16, and for a dim that x lacks.
  */
 export const argsort = (x: Tensor, dim = -1, { descending = false }: SortOptions = {}): Tensor =>
   places('argsort', x, dim, descending);
 
 /**
- * x sorted along `dim`, and the indices (int32) of its elements there; stable, NaN as the largest, see argsort. In the
- * shape of x. Throws a ShapeError for float16, and for a dim that x lacks.
+ * values = x sorted along `dim` (default: the last), and indices (int32), where they were: values[i] = x[indices[i]];
+ * stable, NaN as the largest, see argsort. Both in the shape of x. Throws a ShapeError for float16, and for a dim
+ * that x lacks.
  */
 export function sort(x: Tensor, dim = -1, { descending = false }: SortOptions = {}): [Tensor, Tensor] {
   const indices = places('sort', x, dim, descending);
@@ -81,9 +82,10 @@ export interface TopkOptions {
 }
 
 /**
- * The k largest elements of x along `dim`, largest first, and their indices (int32). Ties go to the first; NaN is the
- * largest. As in x, but for size k in `dim`. Throws a ShapeError for k beyond the size of `dim`, for float16, and for a
- * dim that x lacks.
+ * values = the k largest elements of x along `dim` (default: the last), largest first, or with `largest` false the
+ * smallest, and indices (int32): values[i] = x[indices[i]]. Ties go to the first; NaN is the largest. Both in the
+ * shape of x, but for size k in `dim`. Throws a ShapeError for k beyond the size of `dim`, for float16, and for a dim
+ * that x lacks.
  */
 export function topk(x: Tensor, k: number, dim = -1, { largest = true }: TopkOptions = {}): [Tensor, Tensor] {
   const at = dimOf('topk', dim, x);

@@ -46,8 +46,9 @@ const splitOp: PartsOp<SplitAttrs> = define({
 });
 
 /**
- * Parts of these sizes, one behind the other, or of one size, but for the last, which takes what is left. Views. Throws
- * a ShapeError for a dim that x lacks, and for sizes that do not add up to its own.
+ * Parts of these sizes along `dim`, one behind the other, or all of one size, but for the last, which takes what is
+ * left: [5, 3] by 2 gives [2, 3], [2, 3] and [1, 3], with part k[i, ...] = x[2 k + i, ...]. Views. Throws a
+ * ShapeError for a dim that x lacks, and for sizes that do not add up to its own.
  */
 export function split(x: Tensor, sizeOrSizes: number | readonly number[], dim = 0): Tensor[] {
   const d = dimOf('split', dim, x);
@@ -72,8 +73,8 @@ function equalSizes(x: Tensor, dim: number, part: number): number[] {
 }
 
 /**
- * At most n parts of one size, the smallest that does it; the last may be smaller. Views. Throws a ShapeError for a dim
- * that x lacks, and for less than one part.
+ * At most n parts along `dim`, of size ceil(size / n), but for the last, which may be smaller: [5, 3] by n = 2 gives
+ * [3, 3] and [2, 3]. Views. Throws a ShapeError for a dim that x lacks, and for less than one part.
  */
 export function chunk(x: Tensor, n: number, dim = 0): Tensor[] {
   const at = dimOf('chunk', dim, x);
@@ -82,7 +83,10 @@ export function chunk(x: Tensor, n: number, dim = 0): Tensor[] {
   return split(x, size === 0 ? new Array<number>(n).fill(0) : Math.ceil(size / n), dim);
 }
 
-/** The parts of x for each index in a dim, without that dim. Views. Throws a ShapeError for a dim that x lacks. */
+/**
+ * For each index k in a dim the part of x there, without that dim: of [2, 3] two [3], with part k[...] = x[k, ...].
+ * Views. Throws a ShapeError for a dim that x lacks.
+ */
 export function unbind(x: Tensor, dim = 0): Tensor[] {
   const d = dimOf('unbind', dim, x);
   const shape = x.shape.filter((_, i) => i !== d);

@@ -93,19 +93,20 @@ function spreadAttrs(name: string, x: Tensor, dims: DimsLike | undefined, option
 }
 
 /**
- * Variance over `dims` (default: all): sum of (x - mean)^2 / (count - correction). NaN where that is 0 / 0. Exported as
- * `var`, which is no name that JavaScript could declare: `x.var()`, `import { var as variance }`. The dims go, or with
- * `keepdim` stay with size 1. Throws a ShapeError for int32 and bool, for dims that x lacks or that come twice, and for
- * a correction that is no finite number.
+ * out = sum of (x - mean)^2 / (count - correction) over `dims` (default, and where the list is empty: all). NaN where
+ * that is 0 / 0. Exported as `var`, which is no name that JavaScript could declare: `x.var()`, `import { var as
+ * variance }`. In the shape of x without `dims`, which with `keepdim` stay with size 1. Throws a ShapeError for int32
+ * and bool, for dims that x lacks or that come twice, and for a correction that is no finite number.
  */
 export function variance(x: Tensor, dims?: DimsLike, options: VarianceOptions = {}): Tensor {
   return apply(varOp, [x], spreadAttrs('var', x, dims, options))[0];
 }
 
 /**
- * Standard deviation over `dims` (default: all): the root of the variance. The gradient is 0 where it is 0. The dims
- * go, or with `keepdim` stay with size 1. Throws a ShapeError for int32 and bool, for dims that x lacks or that come
- * twice, and for a correction that is no finite number.
+ * Standard deviation: out = sqrt(sum of (x - mean)^2 / (count - correction)) over `dims` (default, and where the list
+ * is empty: all). The gradient is 0 where it is 0. In the shape of x without `dims`, which with `keepdim` stay with
+ * size 1. Throws a ShapeError for int32 and bool, for dims that x lacks or that come twice, and for a correction that
+ * is no finite number.
  */
 export function std(x: Tensor, dims?: DimsLike, options: VarianceOptions = {}): Tensor {
   return apply(stdOp, [x], spreadAttrs('std', x, dims, options))[0];
@@ -131,10 +132,10 @@ const normOp = reductionRow(
 );
 
 /**
- * The p-norm of floats over `dims` (default: all): p = 2, the root of the sum of squares, with gradient 0 at 0; p = 1,
- * the sum of sizes; p = Infinity, the largest size. Squares are added in float32: beyond 1.8e19 they are infinite. The
- * dims go, or with `keepdim` stay with size 1. Throws a ShapeError for another p, for int32 and bool, and for dims that
- * x lacks or that come twice.
+ * The p-norm over `dims` (default, and where the list is empty: all): for p = 2 out = sqrt(sum of x^2), with gradient
+ * 0 at 0; for p = 1 the sum of |x|; for p = Infinity the largest |x|. Squares are added in float32: beyond 1.8e19
+ * they are infinite. In the shape of x without `dims`, which with `keepdim` stay with size 1. Throws a ShapeError for
+ * another p, for int32 and bool, for dims that x lacks or that come twice, and over no elements for p = Infinity.
  */
 export function norm(x: Tensor, p = 2, dims?: DimsLike, keepdim = false): Tensor {
   checkInputs('norm', [x]);
@@ -178,9 +179,10 @@ const logsumexpOp = reductionRow(
 );
 
 /**
- * log(sum(exp(x))) over `dims` (default: all), stable: no exp overflows. -Infinity over no elements and where all are
- * -Infinity; there, as in PyTorch, the gradient, softmax(x), is NaN. The dims go, or with `keepdim` stay with size 1.
- * Throws a ShapeError for int32 and bool, and for dims that x lacks or that come twice.
+ * out = log(sum of e^x) over `dims` (default, and where the list is empty: all), stable: no exp overflows. -Infinity
+ * over no elements and where all are -Infinity; there, as in PyTorch, the gradient, softmax(x), is NaN. In the shape
+ * of x without `dims`, which with `keepdim` stay with size 1. Throws a ShapeError for int32 and bool, and for dims
+ * that x lacks or that come twice.
  */
 export function logsumexp(x: Tensor, dims?: DimsLike, keepdim = false): Tensor {
   return apply(logsumexpOp, [x], { dims: dimsOf('logsumexp', dims, x), keepdim })[0];

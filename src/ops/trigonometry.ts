@@ -6,7 +6,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { add, div, mul, neg, square } from './arithmetic.ts';
 import { binary, type Operand, unary } from './define.ts';
 
-/** Sine: sin(x), x in radians. In the shape of x. Throws a ShapeError for int32 and bool. */
+/** Sine: out = sin(x), x in radians. In the shape of x. Throws a ShapeError for int32 and bool. */
 export const sin = unary({
   name: 'sin',
   cpu: Math.sin,
@@ -14,7 +14,7 @@ export const sin = unary({
   vjp: [({ g, x }) => mul(g, cos(x as Tensor))],
 });
 
-/** Cosine: cos(x), x in radians. In the shape of x. Throws a ShapeError for int32 and bool. */
+/** Cosine: out = cos(x), x in radians. In the shape of x. Throws a ShapeError for int32 and bool. */
 export const cos = unary({
   name: 'cos',
   cpu: Math.cos,
@@ -22,7 +22,7 @@ export const cos = unary({
   vjp: [({ g, x }) => neg(mul(g, sin(x as Tensor)))],
 });
 
-/** Tangent: sin(x) / cos(x), x in radians. In the shape of x. Throws a ShapeError for int32 and bool. */
+/** Tangent: out = sin(x) / cos(x), x in radians. In the shape of x. Throws a ShapeError for int32 and bool. */
 export const tan = unary({
   name: 'tan',
   autocast: 'float32',
@@ -31,7 +31,7 @@ export const tan = unary({
   vjp: [({ g, out }) => mul(g, add(square(out), 1))],
 });
 
-/** Arctangent, between -pi / 2 and pi / 2. In the shape of x. Throws a ShapeError for int32 and bool. */
+/** Arctangent: out = atan(x), between -pi / 2 and pi / 2. In the shape of x. Throws a ShapeError for int32 and bool. */
 export const atan = unary({
   name: 'atan',
   cpu: Math.atan,
@@ -40,9 +40,10 @@ export const atan = unary({
 });
 
 /**
- * The angle of the point (x, y) from -pi to pi, broadcast; of zeros and infinities as IEEE 754 has it, with the signs
- * of zeros. The gradient at the origin is NaN. Throws a ShapeError for other dtypes than floats, for two of them, and
- * for shapes that do not broadcast.
+ * out = atan2(x, y), the angle between -pi and pi whose tangent is x / y, in the quadrant of the point (y, x); of
+ * zeros and infinities as IEEE 754 has it, with the signs of zeros. The gradient at the origin is NaN. In the shape
+ * to which x and y broadcast. Throws a ShapeError for other dtypes than floats, for two of them, and for shapes that
+ * do not broadcast.
  */
 export const atan2 = binary({
   name: 'atan2',
@@ -58,7 +59,7 @@ export const atan2 = binary({
 
 const squared = (v: Operand) => (typeof v === 'number' ? v * v : square(v));
 
-/** Hyperbolic sine: (e^x - e^-x) / 2. In the shape of x. Throws a ShapeError for int32 and bool. */
+/** Hyperbolic sine: out = (e^x - e^-x) / 2. In the shape of x. Throws a ShapeError for int32 and bool. */
 export const sinh = unary({
   name: 'sinh',
   autocast: 'float32',
@@ -67,7 +68,7 @@ export const sinh = unary({
   vjp: [({ g, x }) => mul(g, cosh(x as Tensor))],
 });
 
-/** Hyperbolic cosine: (e^x + e^-x) / 2. In the shape of x. Throws a ShapeError for int32 and bool. */
+/** Hyperbolic cosine: out = (e^x + e^-x) / 2. In the shape of x. Throws a ShapeError for int32 and bool. */
 export const cosh = unary({
   name: 'cosh',
   autocast: 'float32',
@@ -77,7 +78,7 @@ export const cosh = unary({
 });
 
 /**
- * Hyperbolic tangent: (e^x - e^-x) / (e^x + e^-x), exact near 0 and at both ends. In the shape of x. Throws a
+ * Hyperbolic tangent: out = (e^x - e^-x) / (e^x + e^-x), exact near 0 and at both ends. In the shape of x. Throws a
  * ShapeError for int32 and bool.
  */
 export const tanh = unary({

@@ -14,7 +14,9 @@ export interface DeviceInfo {
   /** The adapter's own name and its driver, where the platform tells them; browsers may not. */
   device?: string;
   driver?: string;
+  /** WebGPU features that are in use. */
   features?: string[];
+  /** Limits of the device by their names in WebGPU, in bytes or as counts. */
   limits?: Record<string, number>;
 }
 

@@ -12,6 +12,15 @@ const LIMITS = [
   'maxComputeInvocationsPerWorkgroup',
 ] as const;
 
+/** Limits that kernels keep to at WebGPU's defaults: told, not asked for. */
+const KEPT = [
+  'maxComputeWorkgroupsPerDimension',
+  'maxComputeWorkgroupSizeX',
+  'maxComputeWorkgroupSizeY',
+  'maxComputeWorkgroupSizeZ',
+  'maxStorageBuffersPerShaderStage',
+] as const;
+
 const FEATURES: GPUFeatureName[] = ['shader-f16', 'subgroups', 'timestamp-query'];
 
 /** A device on the best adapter, or on the kind chosen. Throws a DeviceError that says what to install where there is none. */
@@ -23,7 +32,7 @@ export async function webgpuDevice(choice?: AdapterChoice): Promise<Device> {
   const { vendor, architecture, device: name, description, subgroupMinSize, subgroupMaxSize } = adapter.info;
   // Browsers that had subgroups early do not tell the sizes.
   const subgroup = device.features.has('subgroups') && subgroupMinSize === subgroupMaxSize ? (subgroupMaxSize ?? 0) : 0;
-  const limits = Object.fromEntries(LIMITS.map((name) => [name, device.limits[name]]));
+  const limits = Object.fromEntries([...LIMITS, ...KEPT].map((name) => [name, device.limits[name]]));
   const info = {
     kind: 'webgpu' as const,
     adapter: description || [vendor, architecture].filter(Boolean).join(' ') || 'WebGPU adapter',

@@ -21,7 +21,20 @@ import {
 import { permute, transpose } from '../../ops/movement.ts';
 import { type Case, family, refusal } from '../case.ts';
 import { between, coins, given, givenWhole, normal, SPECIAL, whole } from '../values.ts';
-import { type Binary, binary, ENDS, half, halves, integer, integers, pairs, TAIL, unary, without } from './families.ts';
+import {
+  type Binary,
+  binary,
+  ENDS,
+  edges,
+  half,
+  halves,
+  integer,
+  integers,
+  pairs,
+  TAIL,
+  unary,
+  without,
+} from './families.ts';
 
 /** What is true or false has no gradient. */
 const plain = (items: Case[]): Case[] => items.map((item) => ({ ...item, gradients: 'none' }));
@@ -48,6 +61,8 @@ const logic = (op: string, run: Binary): Case[] =>
     { op, title: 'bool', inputs: [coins([5, 7]), coins([5, 7])], run },
     { op, title: 'bool and a number', inputs: [coins(TAIL)], run: (x) => [run(x, 2.5), run(0, x)] },
     { op, title: 'both broadcast', inputs: [coins([3, 1]), coins([5])], run },
+    edges(op, (x) => run(x, 1), coins),
+    { op, title: 'an empty tensor, broadcast', inputs: [coins([0, 3]), coins([1, 1])], run },
     { op, title: 'int32 and float32', inputs: [whole(-1, 2, [9]), given(SPECIAL)], run },
     refusal(op, 'shapes that do not broadcast', [coins([2, 3]), coins([2])], run, /do not broadcast/),
     refusal(op, 'numbers only', [], () => run(1, 2), new RegExp(`${op}: expected at least one tensor`)),
@@ -62,6 +77,7 @@ const tests: Case[] = plain([
   { op: 'logicalNot', title: 'float32', inputs: [given(SPECIAL)], run: logicalNot },
   { op: 'logicalNot', title: 'int32', inputs: [givenWhole(ENDS)], run: logicalNot },
   { op: 'logicalNot', title: 'bool', inputs: [coins(TAIL)], run: logicalNot },
+  edges('logicalNot', logicalNot, coins),
   refusal('logicalNot', 'a number', [], () => logicalNot(1 as never), /logicalNot: expected at least one tensor/),
 ]);
 
@@ -71,6 +87,14 @@ const BEYOND = [2147483520, 2147483648, 3e9, 1e30, -2147483520, -2147483648, -21
 const casts: Case[] = [
   ...plain([
     { op: 'toFloat32', title: 'int32', inputs: [givenWhole(ENDS)], run: (x) => cast(x, 'float32') },
+    edges(
+      'toFloat32',
+      (x) => cast(x, 'float32'),
+      (shape) => whole(-5, 6, shape),
+    ),
+    edges('toInt32', (x) => cast(x, 'int32'), coins),
+    edges('toBool', (x) => cast(x, 'bool')),
+    { ...edges('toFloat16', half), needs: 'shader-f16', tolerance: { forward: 1e-3, gradient: 2e-3 } },
     { op: 'toFloat32', title: 'bool', inputs: [coins(TAIL)], run: (x) => cast(x, 'float32') },
     {
       op: 'toInt32',
@@ -100,6 +124,16 @@ const casts: Case[] = [
 const choices: Case[] = [
   { op: 'where', title: 'numbers', inputs: [coins(TAIL), normal(TAIL), normal(TAIL)], run: where },
   { op: 'where', title: 'all three broadcast', inputs: [coins([3, 1, 2]), normal([5, 1]), normal([])], run: where },
+  {
+    ...edges('where', (x) => where(gt(x, 0), x, 2)),
+    gradients: 'compare',
+  },
+  {
+    op: 'where',
+    title: 'an empty tensor, broadcast',
+    inputs: [coins([0, 3]), normal([1, 3]), normal([1])],
+    run: where,
+  },
   { op: 'where', title: 'a number', inputs: [coins(TAIL), normal(TAIL)], run: (c, y) => where(c, y, -1.5) },
   ...plain([
     { op: 'where', title: 'two numbers', inputs: [coins(TAIL)], run: (c) => where(c, 0.5, -1.5) },
@@ -127,7 +161,9 @@ const choices: Case[] = [
 
 const copies: Case[] = [
   { op: 'contiguous', title: 'permuted', inputs: [normal([2, 3, 5])], run: (x) => contiguous(permute(x, [2, 0, 1])) },
+  edges('contiguous', contiguous),
   ...plain([
+    edges('onesLike', onesLike),
     { op: 'contiguous', title: 'int32', inputs: [whole(-5, 6, TAIL)], run: (x) => contiguous(transpose(x)) },
     { op: 'contiguous', title: 'bool', inputs: [coins(TAIL)], run: (x) => contiguous(transpose(x)) },
     { op: 'onesLike', title: 'numbers', inputs: [normal(TAIL)], run: onesLike },

@@ -11,6 +11,9 @@ import { coins, given, givenWhole, type Input, normal, SPECIAL, whole } from '..
 /** A size that fills no quad of elements. */
 export const TAIL: Shape = [3, 7];
 
+/** Sizes at the edge: one element in several ranks, dims of size 1, and none. */
+export const EDGES: Shape[] = [[], [1], [1, 1, 1], [1, 5], [5, 1], [2, 1, 3, 1, 2, 1], [0], [3, 0], [1, 0, 2]];
+
 export type Unary = (x: Tensor) => Tensor;
 export type Binary = (x: Tensor | number, y: Tensor | number) => Tensor;
 export type Domain = (shape: Shape) => Input;
@@ -68,9 +71,15 @@ export const curves = (
   run: (x) => [slope(run, x), slope((x) => slope(run, x), x)],
 });
 
+/** A call of one tensor at all these sizes. */
+export const edges = (op: string, run: Unary, domain: (shape: Shape) => Input = normal): Case => ({
+  ...{ op, title: 'rank 0, sizes of 1 and of 0', inputs: EDGES.map(domain) },
+  run: (...xs) => xs.map((x) => run(x)),
+});
+
 export const unary = (op: string, run: Unary, domain: Domain = normal): Case[] => [
   { op, title: 'numbers', inputs: [domain(TAIL)], run },
-  { op, title: 'an empty tensor', inputs: [domain([3, 0])], run },
+  edges(op, run, domain),
   { op, title: 'NaN, infinities and zeros', inputs: [given(SPECIAL)], run, gradients: 'none' },
   refusal(op, 'bool', [coins([2])], run, new RegExp(`${op}: expected x of dtype float32.*, got bool`)),
   refusal(op, 'a number', [], () => run(2 as never), new RegExp(`${op}: expected at least one tensor`)),
@@ -88,6 +97,12 @@ export const binary = (op: string, run: Binary, y: Domain = normal, x: Domain = 
   { op, title: 'a number on the right', inputs: [x(TAIL)], run: (x) => run(x, 1.5) },
   { op, title: 'a number on the left', inputs: [y(TAIL)], run: (y) => run(1.5, y) },
   { op, title: 'a column and a row', inputs: [x([3, 1]), y([1, 5])], run },
+  {
+    op,
+    title: 'rank 0 and one element',
+    inputs: [x([]), y([1])],
+    run: (x, y) => [run(x, y), run(x, 1.5), run(1.5, y)],
+  },
   { op, title: 'an empty tensor', inputs: [x([0, 3]), y([3])], run },
   {
     op,

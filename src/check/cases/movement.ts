@@ -135,6 +135,13 @@ const order: Case[] = [
   { op: 'permute', title: 'three dims', inputs: [normal([2, 3, 5])], run: (x) => permute(x, [2, 0, 1]) },
   { op: 'permute', title: 'rank 6', inputs: [normal([2, 1, 3, 2, 1, 2])], run: (x) => permute(x, [3, -1, 0, 2, 4, 1]) },
   { op: 'permute', title: 'rank 0', inputs: [normal([])], run: (x) => permute(x, []) },
+  { op: 'permute', title: 'no elements', inputs: [normal([3, 0, 2])], run: (x) => permute(x, [1, 2, 0]) },
+  {
+    op: 'permute',
+    title: 'sizes of 1',
+    inputs: [normal([1, 3, 1])],
+    run: (x) => [permute(x, [2, 0, 1]), transpose(x)],
+  },
   { op: 'permute', title: 'transpose', inputs: [normal([2, 3, 5])], run: (x) => [transpose(x), transpose(x, 0, 2)] },
   { op: 'permute', title: 'bool', inputs: [coins([2, 3])], run: (x) => permute(x, [1, 0]), gradients: 'none' },
   refusal('permute', 'a dim twice', [normal([2, 3])], (x) => permute(x, [0, 0]), /each of the 2 dims of \[2,3\] once/),

@@ -242,6 +242,17 @@ const draws: Case[] = [
     },
     run: (x, y) => [multinomial(x, 9, { replacement: true }), multinomial(y, 33, { replacement: true })],
   },
+  {
+    ...{ op: 'uniform', title: 'multinomial of no rows', inputs: [given([], [0, 3])], gradients: 'none' },
+    run: (x) => [multinomial(x, 2), multinomial(x, 5, { replacement: true })],
+  },
+  refusal(
+    'uniform',
+    'multinomial of no classes',
+    [given([], [2, 0])],
+    (x) => multinomial(x, 1),
+    /expected weights \[C\]/,
+  ),
   refusal(
     'uniform',
     'multinomial, more than there are',

@@ -65,6 +65,12 @@ const preluCases: Case[] = [
   { op: 'prelu', title: 'one weight', inputs: [nonzero(TAIL), normal([1])], run: prelu },
   { op: 'prelu', title: 'one weight of rank 0', inputs: [nonzero([5]), normal([])], run: prelu },
   { op: 'prelu', title: 'a scalar', inputs: [nonzero([]), normal([1])], run: prelu },
+  {
+    ...{ op: 'prelu', title: 'no elements, and sizes of 1' },
+    inputs: [nonzero([3, 0]), nonzero([0, 1, 2]), nonzero([1, 1, 1]), nonzero([2, 1]), normal([1])],
+    run: (...xs) => xs.slice(0, 4).map((x) => prelu(x, xs[4])),
+  },
+  { op: 'prelu', title: 'no channels', inputs: [nonzero([2, 0]), normal([0])], run: prelu },
   { op: 'prelu', title: 'one weight per channel', inputs: [nonzero([2, 3, 5]), normal([3])], run: prelu },
   { op: 'prelu', title: 'one weight per column', inputs: [nonzero([4, 3]), normal([3])], run: prelu },
   {
