@@ -7,7 +7,7 @@ import { ShapeError } from '../tensor/errors.ts';
 import { format, normalizeDim, normalizeDims } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { expandBack, sum } from './broadcast.ts';
-import { cast, div, eq, mul, where } from './elementwise.ts';
+import { cast, div, eq, isNan, logicalOr, mul, where } from './elementwise.ts';
 import { type ReduceAttrs, type Reduction, reductionRow } from './reduce.ts';
 import { positions } from './scan.ts';
 
@@ -33,7 +33,7 @@ function winner(values: Float64Array, { beats }: Side): number {
   return at;
 }
 
-/** Values only; the gradient is shared evenly among ties. */
+/** Values only; the gradient is shared evenly among ties. To NaN it is NaN, but of `full` ones shared among all NaN. */
 const valueRow = (name: string, side: Side) =>
   reductionRow(
     {
@@ -43,8 +43,11 @@ const valueRow = (name: string, side: Side) =>
       identity: side.least,
       combine: `select(b, a, a ${side.wins} b || isNan(a))`,
     },
-    ([g], { inputs: [x], outputs: [out], attrs: { dims } }) => {
-      const ties = cast(eq(x, expandBack(out, x.shape, dims)), 'float32');
+    ([g], { inputs: [x], outputs: [out], attrs: { dims, full } }) => {
+      const equal = eq(x, expandBack(out, x.shape, dims));
+      // Only NaN wins over NaN.
+      const won = full ? logicalOr(equal, isNan(x)) : equal;
+      const ties = cast(won, 'float32');
       const share = div(ties, expandBack(sum(ties, dims, true), x.shape, dims));
       return [mul(expandBack(g!, x.shape, dims), cast(share, x.dtype))];
     },
@@ -105,12 +108,13 @@ function extreme(
   x: Tensor,
   dims: number | readonly number[] | undefined,
   keepdim = false,
+  full = false,
 ): Tensor[] {
   const gone = normalizeDims(name, dims, x.rank);
   if (gone.some((d) => x.shape[d] === 0)) {
     throw new ShapeError(`${name}: expected at least one element over dims [${gone}], got ${format(x.shape)}`);
   }
-  return apply(op, [x], { dims: gone, keepdim });
+  return apply(op, [x], { dims: gone, keepdim, full });
 }
 
 /**
@@ -132,7 +136,8 @@ export function amin(x: Tensor, dims?: number | readonly number[], keepdim = fal
 }
 
 /**
- * Largest element of all, with its gradient shared evenly among ties. Throws a ShapeError where there are no elements.
+ * Largest element of all; NaN if there is one. The gradient is shared evenly among ties, also of NaN. Throws a
+ * ShapeError where there are no elements.
  */
 export function max(x: Tensor): Tensor;
 /**
@@ -142,12 +147,13 @@ export function max(x: Tensor): Tensor;
  */
 export function max(x: Tensor, dim: number, keepdim?: boolean): [values: Tensor, indices: Tensor];
 export function max(x: Tensor, dim?: number, keepdim = false): Tensor | [Tensor, Tensor] {
-  if (dim === undefined) return extreme('max', amaxOp, x, undefined)[0];
+  if (dim === undefined) return extreme('max', amaxOp, x, undefined, false, true)[0];
   return extreme('max', maxOp, x, normalizeDim('max', dim, x.rank), keepdim) as [Tensor, Tensor];
 }
 
 /**
- * Smallest element of all, with its gradient shared evenly among ties. Throws a ShapeError where there are no elements.
+ * Smallest element of all; NaN if there is one. The gradient is shared evenly among ties, also of NaN. Throws a
+ * ShapeError where there are no elements.
  */
 export function min(x: Tensor): Tensor;
 /**
@@ -157,7 +163,7 @@ export function min(x: Tensor): Tensor;
  */
 export function min(x: Tensor, dim: number, keepdim?: boolean): [values: Tensor, indices: Tensor];
 export function min(x: Tensor, dim?: number, keepdim = false): Tensor | [Tensor, Tensor] {
-  if (dim === undefined) return extreme('min', aminOp, x, undefined)[0];
+  if (dim === undefined) return extreme('min', aminOp, x, undefined, false, true)[0];
   return extreme('min', minOp, x, normalizeDim('min', dim, x.rank), keepdim) as [Tensor, Tensor];
 }
 

@@ -24,6 +24,8 @@ export interface ReduceAttrs {
   keepdim: boolean;
   /** What variances subtract from the count. */
   correction?: number;
+  /** Whether max and min were called without a dim: NaN, where it is the result, then gets their gradient. */
+  full?: boolean;
 }
 
 /**

@@ -60,12 +60,14 @@ const recurrenceOp = scanRow(
     inputs: 2,
     dtypes: FLOATS,
     out: (dtype) => dtype,
-    cpu: { start: 0, step: (before, a, b) => b + a * before },
+    cpu: { start: 0, step: (before, a, b) => b + (a === 0 || before === 0 ? 0 : a * before) },
     // The map from before to scale * before + shift.
     acc: ['scale: VALUE', 'shift: VALUE'],
     load: 'ACC(value, other)',
     identity: 'ACC(1.0, 0.0)',
-    combine: 'ACC(a.scale * b.scale, a.shift * b.scale + b.shift)',
+    combine: 'ACC(times(a.scale, b.scale), times(a.shift, b.scale) + b.shift)',
+    // Where nothing came before, an infinite factor leaves nothing, in whatever order parts are joined.
+    lines: 'fn times(a: f32, b: f32) -> f32 { return select(a * b, 0.0, a == 0.0 || b == 0.0); }\n',
     finish: ['a.shift'],
   },
   ([g], { inputs: [a], outputs: [out], attrs: { dim, reverse } }) => {
@@ -125,8 +127,8 @@ export const productsBefore = (x: Tensor, dim: number, reverse = false): Tensor 
   apply(cumprodOp, [x], { dim, reverse, exclusive: true })[0];
 
 /**
- * Products of the elements along `dim`, up to each one; int32 for int32 and bool. The gradient is right where there are
- * zeros. In the shape of x. Throws a ShapeError for a dim that x lacks.
+ * Products of the elements along `dim`, up to each one; int32 for int32 and bool. The gradient takes no division: it is
+ * right where there are zeros, and that of NaN or an infinity itself is finite, where PyTorch's is NaN. In the shape of x. Throws a ShapeError for a dim that x lacks.
  */
 export function cumprod(x: Tensor, dim: number): Tensor {
   return apply(cumprodOp, [x], { dim: normalizeDim('cumprod', dim, x.rank), reverse: false, exclusive: false })[0];
