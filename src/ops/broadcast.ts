@@ -8,7 +8,7 @@ import {
   checkShape,
   expandLayout,
   format,
-  normalizeDims,
+  reducedDims,
   type Shape,
   sameShape,
 } from '../tensor/shape.ts';
@@ -66,12 +66,12 @@ export function expandBack(g: Tensor, shape: Shape, dims: number[]): Tensor {
 const sumOp = reductionRow(addition, ([g], { inputs: [x], attrs }) => [expandBack(g!, x.shape, attrs.dims)]);
 
 /**
- * Sum over `dims` (default: all); int32 for int32 and bool. Pairwise on the CPU, blocked and tree-shaped on the GPU, in
+ * Sum over `dims` (default, or []: all); int32 for int32 and bool. Pairwise on the CPU, blocked and tree-shaped on the GPU, in
  * float32 for float16, too. The dims go, or with `keepdim` stay with size 1. Throws a ShapeError for dims that x lacks
  * or that come twice.
  */
 export function sum(x: Tensor, dims?: number | readonly number[], keepdim = false): Tensor {
-  return apply(sumOp, [x], { dims: normalizeDims('sum', dims, x.rank), keepdim })[0];
+  return apply(sumOp, [x], { dims: reducedDims('sum', dims, x.rank), keepdim })[0];
 }
 
 /** Sum over the dims along which `shape` was broadcast to x's shape; the gradient of that broadcast. */

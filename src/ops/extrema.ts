@@ -4,7 +4,7 @@ import type { Op } from '../autograd/op.ts';
 import { apply } from '../autograd/tape.ts';
 import { type DType, FLOATS } from '../tensor/dtype.ts';
 import { ShapeError } from '../tensor/errors.ts';
-import { format, normalizeDim, normalizeDims } from '../tensor/shape.ts';
+import { dimAlong, format, reducedDims } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { expandBack, sum } from './broadcast.ts';
 import { cast, div, eq, isNan, logicalOr, mul, where } from './elementwise.ts';
@@ -83,6 +83,7 @@ const pairRow = (name: string, side: Side) =>
       finish: ['a.value', 'a.at'],
     },
     ([g], { inputs: [x], outputs: [, at], attrs: { dims } }) => {
+      if (x.rank === 0) return [g];
       const won = eq(positions(x, dims[0]), expandBack(at, x.shape, dims));
       return [where(won, expandBack(g!, x.shape, dims), 0)];
     },
@@ -110,7 +111,7 @@ function extreme(
   keepdim = false,
   full = false,
 ): Tensor[] {
-  const gone = normalizeDims(name, dims, x.rank);
+  const gone = reducedDims(name, dims, x.rank);
   if (gone.some((d) => x.shape[d] === 0)) {
     throw new ShapeError(`${name}: expected at least one element over dims [${gone}], got ${format(x.shape)}`);
   }
@@ -118,7 +119,7 @@ function extreme(
 }
 
 /**
- * Largest element over `dims` (default: all); NaN if there is one. The gradient is shared evenly among ties. The dims
+ * Largest element over `dims` (default, or []: all); NaN if there is one. The gradient is shared evenly among ties. The dims
  * go, or with `keepdim` stay with size 1. Throws a ShapeError for dims that x lacks or that come twice, and where there
  * are no elements.
  */
@@ -127,7 +128,7 @@ export function amax(x: Tensor, dims?: number | readonly number[], keepdim = fal
 }
 
 /**
- * Smallest element over `dims` (default: all); NaN if there is one. The gradient is shared evenly among ties. The dims
+ * Smallest element over `dims` (default, or []: all); NaN if there is one. The gradient is shared evenly among ties. The dims
  * go, or with `keepdim` stay with size 1. Throws a ShapeError for dims that x lacks or that come twice, and where there
  * are no elements.
  */
@@ -148,7 +149,7 @@ export function max(x: Tensor): Tensor;
 export function max(x: Tensor, dim: number, keepdim?: boolean): [values: Tensor, indices: Tensor];
 export function max(x: Tensor, dim?: number, keepdim = false): Tensor | [Tensor, Tensor] {
   if (dim === undefined) return extreme('max', amaxOp, x, undefined, false, true)[0];
-  return extreme('max', maxOp, x, normalizeDim('max', dim, x.rank), keepdim) as [Tensor, Tensor];
+  return extreme('max', maxOp, x, dimAlong('max', dim, x.rank), keepdim) as [Tensor, Tensor];
 }
 
 /**
@@ -164,7 +165,7 @@ export function min(x: Tensor): Tensor;
 export function min(x: Tensor, dim: number, keepdim?: boolean): [values: Tensor, indices: Tensor];
 export function min(x: Tensor, dim?: number, keepdim = false): Tensor | [Tensor, Tensor] {
   if (dim === undefined) return extreme('min', aminOp, x, undefined, false, true)[0];
-  return extreme('min', minOp, x, normalizeDim('min', dim, x.rank), keepdim) as [Tensor, Tensor];
+  return extreme('min', minOp, x, dimAlong('min', dim, x.rank), keepdim) as [Tensor, Tensor];
 }
 
 /**
@@ -173,7 +174,7 @@ export function min(x: Tensor, dim?: number, keepdim = false): Tensor | [Tensor,
  * and where there are no elements.
  */
 export function argmax(x: Tensor, dim?: number, keepdim = false): Tensor {
-  return extreme('argmax', argmaxOp, x, dim === undefined ? dim : normalizeDim('argmax', dim, x.rank), keepdim)[0];
+  return extreme('argmax', argmaxOp, x, dim === undefined ? dim : dimAlong('argmax', dim, x.rank), keepdim)[0];
 }
 
 /**
@@ -182,5 +183,5 @@ export function argmax(x: Tensor, dim?: number, keepdim = false): Tensor {
  * lacks, and where there are no elements.
  */
 export function argmin(x: Tensor, dim?: number, keepdim = false): Tensor {
-  return extreme('argmin', argminOp, x, dim === undefined ? dim : normalizeDim('argmin', dim, x.rank), keepdim)[0];
+  return extreme('argmin', argminOp, x, dim === undefined ? dim : dimAlong('argmin', dim, x.rank), keepdim)[0];
 }

@@ -4,6 +4,7 @@ import { applyView } from '../autograd/tape.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import {
   checkShape,
+  dimAlong,
   elementCount,
   format,
   normalizeDim,
@@ -110,10 +111,19 @@ export function permute(x: Tensor, dims: readonly number[]): Tensor {
   return applyView(permuteOp, x, { dims: list });
 }
 
+/**
+ * What works along a dim, where x may be of rank 0: then it works on [1], and the dim goes again. Throws as `run` does, and a
+ * ShapeError for a dim that x lacks.
+ */
+export function along<T extends Tensor[]>(op: string, x: Tensor, dim: number, run: (x: Tensor, dim: number) => T): T {
+  const d = dimAlong(op, dim, x.rank);
+  return x.rank > 0 ? run(x, d) : (run(reshape(x, [1]), 0).map((y) => reshape(y, [])) as T);
+}
+
 /** Two dims swapped; the last two by default. Always a view. Throws a ShapeError for dims that x lacks. */
 export function transpose(x: Tensor, dim0 = -2, dim1 = -1): Tensor {
   const dims = x.shape.map((_, i) => i);
-  const [a, b] = [normalizeDim('transpose', dim0, x.rank), normalizeDim('transpose', dim1, x.rank)];
-  [dims[a], dims[b]] = [b, a];
+  const [a, b] = [dimAlong('transpose', dim0, x.rank), dimAlong('transpose', dim1, x.rank)];
+  if (x.rank > 0) [dims[a], dims[b]] = [b, a];
   return permute(x, dims);
 }

@@ -2,7 +2,7 @@
 import type { Op } from '../autograd/op.ts';
 import { apply } from '../autograd/tape.ts';
 import { type DType, FLOATS } from '../tensor/dtype.ts';
-import { elementCount, normalizeDims, type Shape } from '../tensor/shape.ts';
+import { elementCount, reducedDims, type Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { addition, expandBack } from './broadcast.ts';
 import { mul } from './elementwise.ts';
@@ -17,10 +17,10 @@ export type DimsLike = number | readonly number[];
 const over =
   (op: Op<ReduceAttrs>) =>
   (x: Tensor, dims?: DimsLike, keepdim = false): Tensor =>
-    apply(op, [x], { dims: normalizeDims(op.name, dims, x.rank), keepdim })[0];
+    apply(op, [x], { dims: reducedDims(op.name, dims, x.rank), keepdim })[0];
 
 /**
- * Mean over `dims` (default: all), of floats. NaN over no elements. The dims go, or with `keepdim` stay with size 1.
+ * Mean over `dims` (default, or []: all), of floats. NaN over no elements. The dims go, or with `keepdim` stay with size 1.
  * Throws a ShapeError for int32 and bool, and for dims that x lacks or that come twice.
  */
 export const mean = over(
@@ -37,7 +37,7 @@ export const mean = over(
 );
 
 /**
- * Product over `dims` (default: all); int32 for int32 and bool, 1 over no elements. Its gradient, the product of the
+ * Product over `dims` (default, or []: all); int32 for int32 and bool, 1 over no elements. Its gradient, the product of the
  * other elements, takes no division: it is right where there are zeros. The dims go, or with `keepdim` stay with size
  * 1. Throws a ShapeError for dims that x lacks or that come twice.
  */
@@ -74,7 +74,7 @@ const truth: Pick<Reduction, 'dtypes' | 'out' | 'acc'> = {
 const load = 'select(1u, 0u, value == VALUE())';
 
 /**
- * Whether any element over `dims` (default: all) is true or not 0, as bool; false over no elements. The dims go, or
+ * Whether any element over `dims` (default, or []: all) is true or not 0, as bool; false over no elements. The dims go, or
  * with `keepdim` stay with size 1. Throws a ShapeError for dims that x lacks or that come twice.
  */
 export const any = over(
@@ -89,7 +89,7 @@ export const any = over(
 );
 
 /**
- * Whether all elements over `dims` (default: all) are true or not 0, as bool; true over no elements. The dims go, or
+ * Whether all elements over `dims` (default, or []: all) are true or not 0, as bool; true over no elements. The dims go, or
  * with `keepdim` stay with size 1. Throws a ShapeError for dims that x lacks or that come twice.
  */
 export const all = over(
@@ -104,7 +104,7 @@ export const all = over(
 );
 
 /**
- * How many elements over `dims` (default: all) are true or not 0, as int32. The dims go, or with `keepdim` stay with
+ * How many elements over `dims` (default, or []: all) are true or not 0, as int32. The dims go, or with `keepdim` stay with
  * size 1. Throws a ShapeError for dims that x lacks or that come twice.
  */
 export const countNonzero = over(

@@ -5,12 +5,13 @@ import { apply } from '../autograd/tape.ts';
 import type { CpuArray, Dispatch, GpuTraits, Plan, Slot, TypedLayout } from '../tensor/backend.ts';
 import { type DType, FLOATS, isFloat, WGSL_TYPE } from '../tensor/dtype.ts';
 import { ShapeError } from '../tensor/errors.ts';
-import { collapse, contiguousLayout, elementCount, type Layout, normalizeDim, type Shape } from '../tensor/shape.ts';
+import { collapse, contiguousLayout, elementCount, type Layout, type Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { type Accumulator, accumulatorLines, bindings, wordsOf } from './accumulator.ts';
 import { add, mul } from './elementwise.ts';
 import { perOutput } from './flops.ts';
 import { ceilDiv, constants, enabling, grid, threads } from './launch.ts';
+import { along } from './movement.ts';
 import { four, MAX_DIMS } from './reduce.ts';
 
 interface ScanAttrs {
@@ -102,7 +103,7 @@ const cumsumOp = scanRow(
  * for a dim that x lacks.
  */
 export function cumsum(x: Tensor, dim: number): Tensor {
-  return apply(cumsumOp, [x], { dim: normalizeDim('cumsum', dim, x.rank), reverse: false, exclusive: false })[0];
+  return along('cumsum', x, dim, (x, dim) => apply(cumsumOp, [x], { dim, reverse: false, exclusive: false }))[0];
 }
 
 const cumprodOp = scanRow(
@@ -131,7 +132,7 @@ export const productsBefore = (x: Tensor, dim: number, reverse = false): Tensor 
  * right where there are zeros, and that of NaN or an infinity itself is finite, where PyTorch's is NaN. In the shape of x. Throws a ShapeError for a dim that x lacks.
  */
 export function cumprod(x: Tensor, dim: number): Tensor {
-  return apply(cumprodOp, [x], { dim: normalizeDim('cumprod', dim, x.rank), reverse: false, exclusive: false })[0];
+  return along('cumprod', x, dim, (x, dim) => apply(cumprodOp, [x], { dim, reverse: false, exclusive: false }))[0];
 }
 
 /** The sum over ones: how many elements lie before each, along one dim of the input; the others get size 1. */

@@ -8,14 +8,14 @@ import { apply } from '../autograd/tape.ts';
 import type { GpuTraits, Plan } from '../tensor/backend.ts';
 import type { HostArray } from '../tensor/dtype.ts';
 import { ShapeError } from '../tensor/errors.ts';
-import { elementCount, format, normalizeDim, type Shape } from '../tensor/shape.ts';
+import { elementCount, format, type Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { sum } from './broadcast.ts';
 import { div, exp, log, mul, neg, sub } from './elementwise.ts';
 import { amax } from './extrema.ts';
 import { perOutput } from './flops.ts';
 import { constants, grid, threads, withPut } from './launch.ts';
-import { transpose } from './movement.ts';
+import { along, transpose } from './movement.ts';
 
 interface SoftmaxAttrs {
   log: boolean;
@@ -90,13 +90,16 @@ const gradOp: Op<SoftmaxAttrs> = define({
 
 const softmaxGrad = (y: Tensor, g: Tensor, attrs: SoftmaxAttrs): Tensor => apply(gradOp, [y, g], attrs)[0];
 
-function along(op: string, x: Tensor, dim: number, attrs: SoftmaxAttrs): Tensor {
-  const d = normalizeDim(op, dim, x.rank);
-  if (!isFullFloat(x)) throw new ShapeError(`${op}: expected dtype float32, got ${x.dtype} ${format(x.shape)}`);
+function byRows(x: Tensor, d: number, attrs: SoftmaxAttrs): Tensor {
   if (x.shape[d] > LONG) return byOps(x, d, attrs);
   const last = x.rank - 1;
   if (d === last) return apply(softmaxOp, [x], attrs)[0];
   return transpose(apply(softmaxOp, [transpose(x, d, last)], attrs)[0], d, last);
+}
+
+function softmaxAlong(op: string, x: Tensor, dim: number, attrs: SoftmaxAttrs): Tensor {
+  if (!isFullFloat(x)) throw new ShapeError(`${op}: expected dtype float32, got ${x.dtype} ${format(x.shape)}`);
+  return along(op, x, dim, (x, d) => [byRows(x, d, attrs)])[0];
 }
 
 /** The same by the general reductions, which spread a long row over many workgroups. */
@@ -112,10 +115,10 @@ function byOps(x: Tensor, dim: number, { log: logarithm }: SoftmaxAttrs): Tensor
  * row of -Infinity alone, or with a NaN or an Infinity, is NaN. In the shape of x. Throws a ShapeError for a dim that x
  * lacks, and for other dtypes than float32.
  */
-export const softmax = (x: Tensor, dim = -1): Tensor => along('softmax', x, dim, { log: false });
+export const softmax = (x: Tensor, dim = -1): Tensor => softmaxAlong('softmax', x, dim, { log: false });
 
 /**
  * log(softmax(x)) along `dim` (default: the last), without the detour that loses small probabilities. In the shape of
  * x. Throws a ShapeError for a dim that x lacks, and for other dtypes than float32.
  */
-export const logSoftmax = (x: Tensor, dim = -1): Tensor => along('logSoftmax', x, dim, { log: true });
+export const logSoftmax = (x: Tensor, dim = -1): Tensor => softmaxAlong('logSoftmax', x, dim, { log: true });

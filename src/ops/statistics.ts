@@ -1,7 +1,7 @@
 // Reductions of floats that take more than one number to accumulate, or a function of the sum: var, std, norm, logsumexp.
 import { apply } from '../autograd/tape.ts';
 import { ShapeError } from '../tensor/errors.ts';
-import { elementCount, normalizeDims } from '../tensor/shape.ts';
+import { elementCount, reducedDims } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { addition, expandBack, sum } from './broadcast.ts';
 import { abs, div, eq, exp, mul, sub, where } from './elementwise.ts';
@@ -87,11 +87,11 @@ function spreadAttrs(name: string, x: Tensor, dims: DimsLike | undefined, option
   if (!Number.isFinite(correction)) {
     throw new ShapeError(`${name}: expected a finite number as correction, got ${correction}`);
   }
-  return { dims: normalizeDims(name, dims, x.rank), keepdim, correction };
+  return { dims: reducedDims(name, dims, x.rank), keepdim, correction };
 }
 
 /**
- * Variance over `dims` (default: all): sum of (x - mean)^2 / (count - correction). NaN where that is 0 / 0. Exported as
+ * Variance over `dims` (default, or []: all): sum of (x - mean)^2 / (count - correction). NaN where that is 0 / 0. Exported as
  * `var`, which is no name that JavaScript could declare: `x.var()`, `import { var as variance }`. The dims go, or with
  * `keepdim` stay with size 1. Throws a ShapeError for int32 and bool, for dims that x lacks or that come twice, and for
  * a correction that is no finite number.
@@ -101,7 +101,7 @@ export function variance(x: Tensor, dims?: DimsLike, options: VarianceOptions = 
 }
 
 /**
- * Standard deviation over `dims` (default: all): the root of the variance. The gradient is 0 where it is 0. The dims
+ * Standard deviation over `dims` (default, or []: all): the root of the variance. The gradient is 0 where it is 0. The dims
  * go, or with `keepdim` stay with size 1. Throws a ShapeError for int32 and bool, for dims that x lacks or that come
  * twice, and for a correction that is no finite number.
  */
@@ -129,13 +129,13 @@ const normOp = reductionRow(
 );
 
 /**
- * The p-norm of floats over `dims` (default: all): p = 2, the root of the sum of squares, with gradient 0 at 0; p = 1,
+ * The p-norm of floats over `dims` (default, or []: all): p = 2, the root of the sum of squares, with gradient 0 at 0; p = 1,
  * the sum of sizes; p = Infinity, the largest size. Squares are added in float32: beyond 1.8e19 they are infinite. The
  * dims go, or with `keepdim` stay with size 1. Throws a ShapeError for another p, for int32 and bool, and for dims that
  * x lacks or that come twice.
  */
 export function norm(x: Tensor, p = 2, dims?: DimsLike, keepdim = false): Tensor {
-  const gone = normalizeDims('norm', dims, x.rank);
+  const gone = reducedDims('norm', dims, x.rank);
   if (p === 2) return apply(normOp, [x], { dims: gone, keepdim })[0];
   if (p === 1) return sum(abs(x), gone, keepdim);
   if (p !== Number.POSITIVE_INFINITY) throw new ShapeError(`norm: expected p of 1, 2 or Infinity, got ${p}`);
@@ -174,10 +174,10 @@ const logsumexpOp = reductionRow(
 );
 
 /**
- * log(sum(exp(x))) over `dims` (default: all), stable: no exp overflows. -Infinity over no elements and where all are
+ * log(sum(exp(x))) over `dims` (default, or []: all), stable: no exp overflows. -Infinity over no elements and where all are
  * -Infinity; there, as in PyTorch, the gradient, softmax(x), is NaN. The dims go, or with `keepdim` stay with size 1.
  * Throws a ShapeError for int32 and bool, and for dims that x lacks or that come twice.
  */
 export function logsumexp(x: Tensor, dims?: DimsLike, keepdim = false): Tensor {
-  return apply(logsumexpOp, [x], { dims: normalizeDims('logsumexp', dims, x.rank), keepdim })[0];
+  return apply(logsumexpOp, [x], { dims: reducedDims('logsumexp', dims, x.rank), keepdim })[0];
 }
