@@ -40,7 +40,7 @@ export interface Reduction extends Accumulator {
   out?: (dtype: DType) => DType[];
   /** What the outputs are, one number each. */
   cpu: (values: Float64Array, divisor: number) => number | number[];
-  /** Which of the values the output follows, where it follows one. */
+  /** Which of the values the output follows, where it follows one, or which side of its kink they are on. */
   winner?: (values: Float64Array) => number;
   /** A number for `finish`, from the count of reduced elements. Default: the count. */
   divisor?: (count: number, attrs: ReduceAttrs) => number;

@@ -59,11 +59,28 @@ const varOp = reductionRow(
   ([g], { inputs: [x], attrs }) => [spreadGrad(g!, x, attrs)],
 );
 
+/**
+ * Which side of the tip of a root of a sum of squares some numbers are on: the sign of one that is far larger than all others
+ * together. Elsewhere the root has no kink: 0.
+ */
+function side(values: Float64Array): number {
+  const top = values.reduce((at, v, i) => (Math.abs(v) > Math.abs(values[at]) ? i : at), 0);
+  const rest = Math.sqrt(values.reduce((total, v, i) => total + (i === top ? 0 : v * v), 0));
+  return Math.abs(values[top]) >= 100 * rest ? Math.sign(values[top]) : 0;
+}
+
+/** The same of distances from what all numbers but one are near to. */
+function sideOfEqual(values: Float64Array): number {
+  const common = values.length < 3 ? values[1] : values.slice().sort()[values.length >> 1];
+  return side(values.map((v) => v - common));
+}
+
 const stdOp = reductionRow(
   {
     ...spread,
     name: 'std',
     cpu: (values, divisor) => Math.sqrt(squares(values) / divisor),
+    winner: sideOfEqual,
     finish: ['sqrt(varianceOf(a, divisor))'],
   },
   ([g], { inputs: [x], outputs: [out], attrs }) => [spreadGrad(quotient(g!, mul(out, 2)), x, attrs)],
@@ -122,6 +139,7 @@ const normOp = reductionRow(
           0,
         ) as number,
       ),
+    winner: side,
     load: 'value * value',
     finish: ['sqrt(a)'],
   },
