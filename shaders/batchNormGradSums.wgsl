@@ -1,7 +1,9 @@
 // partials[c, chunk] = (sum of g, sum of g * xhat) over the chunk's elements of channel c: one workgroup each.
 //
-// xhat = (x - mean) / sqrt(variance + eps). Memory: g and x are [N, C, L], contiguous; element e of channel c is
-// image e / L, place e % L. Preamble: WG threads, PER_THREAD elements for each, summed in blocks of BLOCK.
+// xhat = (x - mean) / sqrt(variance + eps), the mean in two parts.
+//
+// Memory: g and x are [N, C, L], contiguous; element e of channel c is image e / L, place e % L. center is [3, C], the means and
+// their parts. Preamble: WG threads, PER_THREAD elements for each, summed in blocks of BLOCK.
 struct Params {
   N: u32,
   C: u32,
@@ -12,7 +14,7 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> g: array<f32>;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read> mean: array<f32>;
+@group(0) @binding(2) var<storage, read> center: array<f32>;
 @group(0) @binding(3) var<storage, read> variance: array<f32>;
 @group(0) @binding(4) var<storage, read_write> partials: array<f32>;
 @group(0) @binding(5) var<uniform> params: Params;
@@ -32,7 +34,8 @@ fn main(
   }
   let first = (task % params.chunks) * WG * PER_THREAD + thread;
   let total = params.N * params.L;
-  let center = mean[c];
+  let pivot = center[params.C + c];
+  let rest = center[2u * params.C + c];
   var sums = vec2<f32>();
   for (var b = 0u; b < PER_THREAD / BLOCK; b++) {
     var block = vec2<f32>();
@@ -40,7 +43,7 @@ fn main(
       let e = first + (b * BLOCK + k) * WG;
       if (e < total) {
         let at = ((e / params.L) * params.C + c) * params.L + e % params.L;
-        block += vec2<f32>(g[at], g[at] * (x[at] - center));
+        block += vec2<f32>(g[at], g[at] * ((x[at] - pivot) - rest));
       }
     }
     sums += block;

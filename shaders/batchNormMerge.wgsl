@@ -1,15 +1,19 @@
-// mean[c], variance[c] from the partials (count, mean, sum of squared deviations) of channel c: one workgroup per channel.
+// center[c] = (mean, pivot, mean less the pivot) and variance[c] from the partials (count, mean less the pivot, sum of squared
+// deviations) of channel c, where the pivot is the channel's first element: one workgroup per channel.
 //
-// Memory: partials is [C, chunks, 3]. variance is the biased one, divided by the count. Preamble: WG threads.
+// Memory: partials is [C, chunks, 3], x is [N, C, L], center is [3, C]. variance is the biased one, divided by
+// the count. Preamble: WG threads.
 struct Params {
   C: u32,
   chunks: u32,
+  L: u32,
 }
 
 @group(0) @binding(0) var<storage, read> partials: array<f32>;
-@group(0) @binding(1) var<storage, read_write> mean: array<f32>;
-@group(0) @binding(2) var<storage, read_write> variance: array<f32>;
-@group(0) @binding(3) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> center: array<f32>;
+@group(0) @binding(3) var<storage, read_write> variance: array<f32>;
+@group(0) @binding(4) var<uniform> params: Params;
 
 var<workgroup> lane: array<vec3<f32>, WG>;
 
@@ -46,7 +50,10 @@ fn main(
     }
   }
   if (thread == 0u) {
-    mean[c] = lane[0].y;
+    let pivot = x[c * params.L];
+    center[c] = pivot + lane[0].y;
+    center[params.C + c] = pivot;
+    center[2u * params.C + c] = lane[0].y;
     variance[c] = lane[0].z / lane[0].x;
   }
 }

@@ -1,4 +1,5 @@
-// partials[c, chunk] = (count, mean, sum of squared deviations) of the chunk's elements of channel c: one workgroup each.
+// partials[c, chunk] = (count, mean, sum of squared deviations) of the chunk's elements of channel c, each less the channel's first
+// element, so that large values close together keep their digits: one workgroup each.
 //
 // Memory: x is [N, C, L], contiguous; element e of channel c is image e / L, place e % L. Each thread takes PER_THREAD
 // elements in two passes, mean first; threads are merged as a tree by Chan's formula, so nothing cancels.
@@ -41,6 +42,7 @@ fn main(
   }
   let first = (task % params.chunks) * WG * PER_THREAD + thread;
   let total = params.N * params.L;
+  let pivot = x[c * params.L];
 
   var count = 0.0;
   var sum = 0.0;
@@ -50,7 +52,7 @@ fn main(
       let e = first + (b * BLOCK + k) * WG;
       if (e < total) {
         count += 1.0;
-        block += x[((e / params.L) * params.C + c) * params.L + e % params.L];
+        block += x[((e / params.L) * params.C + c) * params.L + e % params.L] - pivot;
       }
     }
     sum += block;
@@ -62,7 +64,7 @@ fn main(
     for (var k = 0u; k < BLOCK; k++) {
       let e = first + (b * BLOCK + k) * WG;
       if (e < total) {
-        let d = x[((e / params.L) * params.C + c) * params.L + e % params.L] - mean;
+        let d = (x[((e / params.L) * params.C + c) * params.L + e % params.L] - pivot) - mean;
         block += d * d;
       }
     }

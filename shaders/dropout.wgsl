@@ -1,4 +1,5 @@
-// out[i] = 0 where random word i < threshold, else scale * x[i]: one thread computes four elements from one Philox block.
+// out[i] = x[i] * (0 where random word i < threshold, else scale), so that NaN stays: one thread computes four elements
+// from one Philox block.
 //
 // Memory: x and out are contiguous, in quads. Random word i is lane i % 4 of the block with counter (i / 4, 0, stream) and
 // key (seed). Preamble: parts/philox.wgsl.
@@ -22,5 +23,5 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     return;
   }
   let words = philox(vec4<u32>(quad, 0u, params.stream), params.key);
-  out[quad] = select(x[quad] * params.scale, vec4<f32>(), words < vec4<u32>(params.threshold));
+  out[quad] = x[quad] * select(vec4<f32>(params.scale), vec4<f32>(), words < vec4<u32>(params.threshold));
 }

@@ -2,8 +2,8 @@
 // four neighbouring outputs of a row.
 //
 // Memory: planes p = image * channels + channel, all contiguous; `rows` = planes * height of out, `quads` = its width / 4
-// rounded up. Pairs are (height, width), those of `size` the image's, those of `count` the windows'. Padding never wins. NaN
-// wins over numbers. Without any element, out = -Infinity and winner = -1. Range and share come from pool.ts.
+// rounded up. Pairs are (height, width), those of `size` the image's, those of `count` the windows'. Padding never wins. The
+// last NaN wins over all, as in PyTorch. Without any element, out = -Infinity and winner = -1. Range and share come from pool.ts.
 struct Params {
   rows: u32,
   quads: u32,
@@ -55,7 +55,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
       for (var dw = 0u; dw < taps.y; dw++) {
         if (h < params.size.x && w < params.size.y) {
           let v = x[line + w];
-          if (at < 0 || (!isNan(best) && (v > best || isNan(v)))) {
+          if (at < 0 || v > best || isNan(v)) {
             best = v;
             at = i32(h * params.size.y + w);
           }

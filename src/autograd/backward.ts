@@ -110,6 +110,7 @@ function seedFor(op: string, root: Tensor, gradient?: Tensor): Tensor {
       throw new ShapeError(`${op}: expected a ${root.dtype} gradient, got ${gradient.dtype}`);
     }
     commonDevice(op, [root, gradient]);
+    gradient.view(op); // throws where it is released
     return gradient;
   }
   if (root.size !== 1) throw new ShapeError(`${op}: expected a scalar, got ${format(root.shape)}; pass the gradient`);

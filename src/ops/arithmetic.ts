@@ -4,7 +4,7 @@ import { FLOATS } from '../tensor/dtype.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { cast } from './cast.ts';
-import { ge, gt, le, logicalAnd, logicalOr, lt, where } from './comparison.ts';
+import { eq, ge, gt, le, logicalAnd, logicalOr, lt, where } from './comparison.ts';
 import { binary, checkOperands, elementwise, flat, NUMBERS, type Operand, tensorsOf, unary } from './define.ts';
 import { remainder as reference } from './reference-math.ts';
 import { round } from './rounding.ts';
@@ -83,7 +83,7 @@ export const maximum = binary({
   cpu: Math.max,
   branch: order,
   wgsl: 'select(select(y, x, x > y), x + y, isNan(f32(x)) || isNan(f32(y)))',
-  vjp: [({ g, x, y }) => mul(g, share(x, y, g)), ({ g, x, y }) => mul(g, share(y, x, g))],
+  vjp: [({ g, x, y }) => share(g, lt(x, y), x, y), ({ g, x, y }) => share(g, gt(x, y), x, y)],
 });
 
 /**
@@ -96,12 +96,11 @@ export const minimum = binary({
   cpu: Math.min,
   branch: order,
   wgsl: 'select(select(y, x, x < y), x + y, isNan(f32(x)) || isNan(f32(y)))',
-  vjp: [({ g, x, y }) => mul(g, share(y, x, g)), ({ g, x, y }) => mul(g, share(x, y, g))],
+  vjp: [({ g, x, y }) => share(g, gt(x, y), x, y), ({ g, x, y }) => share(g, lt(x, y), x, y)],
 });
 
-/** 1 where x > y, 1/2 where they are equal, else 0. */
-const share = (x: Operand, y: Operand, { dtype }: Tensor) =>
-  mul(add(cast(gt(x, y), dtype), cast(ge(x, y), dtype)), 0.5);
+/** 0 for who loses, half of g where x and y are equal, else g: next to NaN for both. */
+const share = (g: Tensor, loses: Tensor, x: Operand, y: Operand) => where(loses, 0, where(eq(x, y), mul(g, 0.5), g));
 
 const clampCall = elementwise({
   name: 'clamp',

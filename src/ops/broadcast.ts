@@ -5,7 +5,7 @@ import { FLOATS, isFloat } from '../tensor/dtype.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import { broadcastShapes, checkShape, expandLayout, format, type Shape, sameShape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { dimsOf } from './dims.ts';
+import { goneOf } from './dims.ts';
 import { reshape } from './movement.ts';
 import { type Reduction, reducedShape, reductionRow } from './reduce.ts';
 
@@ -65,7 +65,7 @@ const sumOp = reductionRow(addition, ([g], { inputs: [x], attrs }) => [expandBac
  * `keepdim` stay with size 1. Throws a ShapeError for dims that x lacks or that come twice.
  */
 export function sum(x: Tensor, dims?: number | readonly number[], keepdim = false): Tensor {
-  return apply(sumOp, [x], { dims: dimsOf('sum', dims, x), keepdim })[0];
+  return apply(sumOp, [x], { dims: goneOf('sum', dims, x), keepdim })[0];
 }
 
 /** Sum over the dims along which `shape` was broadcast to x's shape; the gradient of that broadcast. */

@@ -7,8 +7,8 @@ import { ShapeError } from '../tensor/errors.ts';
 import { format } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { expandBack, sum } from './broadcast.ts';
-import { dimOf, dimsOf } from './dims.ts';
-import { cast, div, eq, mul, where } from './elementwise.ts';
+import { goneOf } from './dims.ts';
+import { cast, div, eq, isNan, logicalOr, mul, where } from './elementwise.ts';
 import { type ReduceAttrs, type Reduction, reductionRow } from './reduce.ts';
 import { positions } from './scan.ts';
 
@@ -34,7 +34,7 @@ function winner(values: Float64Array, { beats }: Side): number {
   return at;
 }
 
-/** Values only; the gradient is shared evenly among ties. */
+/** Values only; the gradient is shared evenly among ties. To NaN it is NaN, but of `full` ones shared among all NaN. */
 const valueRow = (name: string, side: Side) =>
   reductionRow(
     {
@@ -44,8 +44,11 @@ const valueRow = (name: string, side: Side) =>
       identity: side.least,
       combine: `select(b, a, a ${side.wins} b || isNan(a))`,
     },
-    ([g], { inputs: [x], outputs: [out], attrs: { dims } }) => {
-      const ties = cast(eq(x, expandBack(out, x.shape, dims)), 'float32');
+    ([g], { inputs: [x], outputs: [out], attrs: { dims, full } }) => {
+      const equal = eq(x, expandBack(out, x.shape, dims));
+      // Only NaN wins over NaN.
+      const won = full ? logicalOr(equal, isNan(x)) : equal;
+      const ties = cast(won, 'float32');
       const share = div(ties, expandBack(sum(ties, dims, true), x.shape, dims));
       return [mul(expandBack(g!, x.shape, dims), cast(share, x.dtype))];
     },
@@ -81,6 +84,7 @@ const pairRow = (name: string, side: Side) =>
       finish: ['a.value', 'a.at'],
     },
     ([g], { inputs: [x], outputs: [, at], attrs: { dims } }) => {
+      if (x.rank === 0) return [g];
       const won = eq(positions(x, dims[0]), expandBack(at, x.shape, dims));
       return [where(won, expandBack(g!, x.shape, dims), 0)];
     },
@@ -106,12 +110,13 @@ function extreme(
   x: Tensor,
   dims: number | readonly number[] | undefined,
   keepdim = false,
+  full = false,
 ): Tensor[] {
-  const gone = dimsOf(name, dims, x);
+  const gone = goneOf(name, dims, x);
   if (gone.some((d) => x.shape[d] === 0)) {
     throw new ShapeError(`${name}: expected at least one element over dims [${gone}], got ${format(x.shape)}`);
   }
-  return apply(op, [x], { dims: gone, keepdim });
+  return apply(op, [x], { dims: gone, keepdim, full });
 }
 
 /**
@@ -133,8 +138,8 @@ export function amin(x: Tensor, dims?: number | readonly number[], keepdim = fal
 }
 
 /**
- * out = the largest x of all, a scalar [], with its gradient shared evenly among ties. Throws a ShapeError where
- * there are no elements.
+ * out = the largest x of all, a scalar []; NaN if there is one. The gradient is shared evenly among ties, also of NaN.
+ * Throws a ShapeError where there are no elements.
  */
 export function max(x: Tensor): Tensor;
 /**
@@ -144,13 +149,13 @@ export function max(x: Tensor): Tensor;
  */
 export function max(x: Tensor, dim: number, keepdim?: boolean): [values: Tensor, indices: Tensor];
 export function max(x: Tensor, dim?: number, keepdim = false): Tensor | [Tensor, Tensor] {
-  if (dim === undefined) return extreme('max', amaxOp, x, undefined)[0];
-  return extreme('max', maxOp, x, dimOf('max', dim, x), keepdim) as [Tensor, Tensor];
+  if (dim === undefined) return extreme('max', amaxOp, x, undefined, false, true)[0];
+  return extreme('max', maxOp, x, dim, keepdim) as [Tensor, Tensor];
 }
 
 /**
- * out = the smallest x of all, a scalar [], with its gradient shared evenly among ties. Throws a ShapeError where
- * there are no elements.
+ * out = the smallest x of all, a scalar []; NaN if there is one. The gradient is shared evenly among ties, also of NaN.
+ * Throws a ShapeError where there are no elements.
  */
 export function min(x: Tensor): Tensor;
 /**
@@ -161,8 +166,8 @@ export function min(x: Tensor): Tensor;
  */
 export function min(x: Tensor, dim: number, keepdim?: boolean): [values: Tensor, indices: Tensor];
 export function min(x: Tensor, dim?: number, keepdim = false): Tensor | [Tensor, Tensor] {
-  if (dim === undefined) return extreme('min', aminOp, x, undefined)[0];
-  return extreme('min', minOp, x, dimOf('min', dim, x), keepdim) as [Tensor, Tensor];
+  if (dim === undefined) return extreme('min', aminOp, x, undefined, false, true)[0];
+  return extreme('min', minOp, x, dim, keepdim) as [Tensor, Tensor];
 }
 
 /**
@@ -171,7 +176,7 @@ export function min(x: Tensor, dim?: number, keepdim = false): Tensor | [Tensor,
  * stay with size 1. Throws a ShapeError for a dim that x lacks, and where there are no elements.
  */
 export function argmax(x: Tensor, dim?: number, keepdim = false): Tensor {
-  return extreme('argmax', argmaxOp, x, dim === undefined ? dim : dimOf('argmax', dim, x), keepdim)[0];
+  return extreme('argmax', argmaxOp, x, dim, keepdim)[0];
 }
 
 /**
@@ -180,5 +185,5 @@ export function argmax(x: Tensor, dim?: number, keepdim = false): Tensor {
  * stay with size 1. Throws a ShapeError for a dim that x lacks, and where there are no elements.
  */
 export function argmin(x: Tensor, dim?: number, keepdim = false): Tensor {
-  return extreme('argmin', argminOp, x, dim === undefined ? dim : dimOf('argmin', dim, x), keepdim)[0];
+  return extreme('argmin', argminOp, x, dim, keepdim)[0];
 }

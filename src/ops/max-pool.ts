@@ -44,7 +44,7 @@ const poolOp: Op<Windows> = define({
     winner.data.fill(-1);
     eachTap(planesOf(x.shape), windows, (element, window) => {
       const [v, best] = [x.data[element], out.data[window]];
-      if (winner.data[window] < 0 || v > best || (Number.isNaN(v) && !Number.isNaN(best))) {
+      if (winner.data[window] < 0 || v > best || Number.isNaN(v)) {
         out.data[window] = v;
         winner.data[window] = element % plane;
       }
@@ -123,7 +123,7 @@ function pool(x: Tensor, dims: Dims, windows: Windows, { returnIndices = false }
 }
 
 /**
- * out = the largest x of each window of x [N, C, H, W] or [C, H, W]; NaN if there is one. Padding never wins, and in
+ * out = the largest x of each window of x [N, C, H, W] or [C, H, W]; NaN if there is one, the last of several. Padding never wins, and in
  * a tie the first in row order does. With `returnIndices` also where it lies, h * W + w, as int32. With padding p,
  * stride s, dilation d and kernel k it is [..., outH, outW], outH = floor((H + 2 p - d (k - 1) - 1) / s) + 1, with
  * `ceilMode` rounded up, less a last window that would begin in the padding. Throws a ShapeError for other ranks, for

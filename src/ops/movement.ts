@@ -2,7 +2,15 @@
 import { define, type ViewOp } from '../autograd/op.ts';
 import { applyView, checkInputs } from '../autograd/tape.ts';
 import { ShapeError } from '../tensor/errors.ts';
-import { checkShape, elementCount, format, normalizeDim, reshapeLayout, type Shape } from '../tensor/shape.ts';
+import {
+  checkShape,
+  dimAlong,
+  elementCount,
+  format,
+  normalizeDim,
+  reshapeLayout,
+  type Shape,
+} from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { dimsOf } from './dims.ts';
 
@@ -109,13 +117,23 @@ export function permute(x: Tensor, dims: readonly number[]): Tensor {
 }
 
 /**
+ * What works along a dim, where x may be of rank 0: then it works on [1], and the dim goes again. Throws as `run` does, and
+ * where x is no tensor, released, or lacks the dim.
+ */
+export function along<T extends Tensor[]>(op: string, x: Tensor, dim: number, run: (x: Tensor, dim: number) => T): T {
+  checkInputs(op, [x]);
+  const d = dimAlong(op, dim, x.rank);
+  return x.rank > 0 ? run(x, d) : (run(reshape(x, [1]), 0).map((y) => reshape(y, [])) as T);
+}
+
+/**
  * Two dims swapped; the last two by default: out[..., j, i] = x[..., i, j]. Always a view. Throws a ShapeError for
  * dims that x lacks.
  */
 export function transpose(x: Tensor, dim0 = -2, dim1 = -1): Tensor {
   checkInputs('transpose', [x]);
   const dims = x.shape.map((_, i) => i);
-  const [a, b] = [normalizeDim('transpose', dim0, x.rank), normalizeDim('transpose', dim1, x.rank)];
-  [dims[a], dims[b]] = [b, a];
+  const [a, b] = [dimAlong('transpose', dim0, x.rank), dimAlong('transpose', dim1, x.rank)];
+  if (x.rank > 0) [dims[a], dims[b]] = [b, a];
   return permute(x, dims);
 }

@@ -22,6 +22,7 @@ import { ceilDiv, constants, grid, threads, withPut } from './launch.ts';
 import { checkOption } from './loss.ts';
 import { reshape } from './movement.ts';
 import { mean } from './reduction.ts';
+import { select } from './slice.ts';
 import { updateRunning } from './update.ts';
 
 interface BatchNormAttrs {
@@ -63,11 +64,11 @@ function chunkPass(file: string, source: string, shape: Shape, from: Slot[], eps
 }
 
 /** A pass that merges the chunks of each channel, one workgroup per channel. */
-const mergePass = (file: string, source: string, shape: Shape, to: Slot[], gpu: GpuTraits): Dispatch => ({
+const mergePass = (file: string, source: string, shape: Shape, more: Slot[], to: Slot[], gpu: GpuTraits): Dispatch => ({
   shader: { file, source, preamble: preamble(gpu) },
-  reads: [temp],
+  reads: [temp, ...more],
   writes: to,
-  params: [shape[1], chunkCount(shape)],
+  params: [shape[1], chunkCount(shape), ...(more.length > 0 ? [planes(shape).L] : [])],
   workgroups: grid(shape[1]),
 });
 
@@ -91,15 +92,25 @@ function eachElement(shape: Shape, visit: (c: number, at: number) => void): void
 
 const channel = ([x]: Spec[]): Spec => ({ shape: [x.shape[1]], dtype: 'float32' });
 
-/** Outputs: (x - mean) / sqrt(variance + eps) * weight + bias, and the mean and (biased) variance of each channel. */
+/** The mean of each channel, and once more in two parts, [3, C]: the channel's first element, and how much larger the mean is. */
+const center = ([x]: Spec[]): Spec => ({ shape: [3, x.shape[1]], dtype: 'float32' });
+
+/**
+ * Outputs: (x - mean) / sqrt(variance + eps) * weight + bias, and the mean and (biased) variance of each channel. The mean comes in
+ * two parts, too, by which large values that are close together keep their digits.
+ */
 const trainOp: Op<BatchNormAttrs> = define({
   name: 'batchNorm',
-  outputs: (inputs) => [inputs[0], channel(inputs), channel(inputs)].map(({ shape, dtype }) => ({ shape, dtype })),
+  outputs: (inputs) => [inputs[0], center(inputs), channel(inputs)].map(({ shape, dtype }) => ({ shape, dtype })),
   cpu: ([x, weight, bias], [out, mean, variance], { eps }) => {
-    const { N, L } = planes(x.shape);
+    const { N, C, L } = planes(x.shape);
     eachElement(x.shape, (c, at) => {
       mean.data[c] += x.data[at] / (N * L);
     });
+    for (let c = 0; c < C; c++) {
+      mean.data[C + c] = x.data[c * L];
+      mean.data[2 * C + c] = mean.data[c] - x.data[c * L];
+    }
     eachElement(x.shape, (c, at) => {
       variance.data[c] += (x.data[at] - mean.data[c]) ** 2 / (N * L);
     });
@@ -114,7 +125,7 @@ const trainOp: Op<BatchNormAttrs> = define({
     temps: [shape[1] * chunkCount(shape) * 3],
     dispatches: [
       chunkPass('batchNormStats.wgsl', statsSource, shape, reads(0), eps, gpu),
-      mergePass('batchNormMerge.wgsl', mergeSource, shape, [output(1), output(2)], gpu),
+      mergePass('batchNormMerge.wgsl', mergeSource, shape, reads(0), [output(1), output(2)], gpu),
       elementPass('batchNormApply.wgsl', applySource, shape, [...reads(0, 1, 2), output(1), output(2)], eps),
     ],
   }),
@@ -127,7 +138,7 @@ const trainOp: Op<BatchNormAttrs> = define({
 /**
  * Gradients of x, weight and bias, with xhat = (x - mean) / sqrt(variance + eps) and n elements per channel:
  * dBias = sum g, dWeight = sum g xhat, dx = weight / sqrt(variance + eps) * (g - (dBias + xhat dWeight) / n).
- * mean and variance come along to save work: they are functions of x, and the derivative treats them so.
+ * mean, with its parts, and variance come along to save work: they are functions of x, and the derivative treats them so.
  */
 const gradOp: Op<BatchNormAttrs> = define({
   name: 'batchNormGrad',
@@ -136,8 +147,9 @@ const gradOp: Op<BatchNormAttrs> = define({
     return [{ shape: x.shape, dtype: 'float32' }, channel([x]), channel([x])];
   },
   cpu: ([g, x, weight, mean, variance], [dx, dWeight, dBias], { eps }) => {
-    const { N, L } = planes(x.shape);
-    const xhat = (c: number, at: number) => (x.data[at] - mean.data[c]) / Math.sqrt(variance.data[c] + eps);
+    const { N, C, L } = planes(x.shape);
+    const xhat = (c: number, at: number) =>
+      (x.data[at] - mean.data[C + c] - mean.data[2 * C + c]) / Math.sqrt(variance.data[c] + eps);
     eachElement(x.shape, (c, at) => {
       dBias.data[c] += g.data[at];
       dWeight.data[c] += g.data[at] * xhat(c, at);
@@ -155,7 +167,7 @@ const gradOp: Op<BatchNormAttrs> = define({
       temps: [shape[1] * chunkCount(shape) * 2],
       dispatches: [
         chunkPass('batchNormGradSums.wgsl', gradSumsSource, shape, reads(0, 1, 3, 4), eps, gpu),
-        mergePass('batchNormGradMerge.wgsl', gradMergeSource, shape, [output(1), output(2)], gpu),
+        mergePass('batchNormGradMerge.wgsl', gradMergeSource, shape, [], [output(1), output(2)], gpu),
         elementPass('batchNormGradApply.wgsl', gradApplySource, shape, from, eps),
       ],
     };
@@ -166,10 +178,16 @@ const gradOp: Op<BatchNormAttrs> = define({
   },
 });
 
+/** x less its mean over dims, which is taken twice: of large values close together the first one leaves a rest. */
+export function deviations(x: Tensor, dims: number | number[]): Tensor {
+  const rough = sub(x, mean(x, dims, true).detach());
+  return sub(rough, mean(rough, dims, true));
+}
+
 /** What batchNormGrad computes, from g, x and weight alone, in ops that can be differentiated. */
 function gradByOps([g, x, weight]: Tensor[], eps: number): Tensor[] {
   const dims = x.shape.map((_, i) => i).filter((i) => i !== 1);
-  const centered = sub(x, mean(x, dims, true));
+  const centered = deviations(x, dims);
   const rstd = rsqrt(add(mean(square(centered), dims, true), eps));
   const xhat = mul(centered, rstd);
   const dBias = sum(g, dims, true);
@@ -240,9 +258,12 @@ export function batchNorm(x: Tensor, options: BatchNormOptions): Tensor {
   }
   const ones = weight ?? filled(x, 1);
   const zeros = bias ?? filled(x, 0);
-  const [out, batchMean, variance] = apply(trainOp, [x, ones, zeros], { eps });
+  const [out, means, variance] = apply(trainOp, [x, ones, zeros], { eps });
   if (runningMean && runningVar) {
-    noGrad(() => updateRunning([runningMean, runningVar], [batchMean, variance], momentum, count / (count - 1)));
+    noGrad(() => {
+      const batch: [Tensor, Tensor] = [select(means, 0, 0), variance];
+      updateRunning([runningMean, runningVar], batch, momentum, count / (count - 1));
+    });
   }
   return out;
 }

@@ -15,7 +15,7 @@ import { perOutput } from './flops.ts';
 import { constants, grid, threads, withPut } from './launch.ts';
 import { checkOption } from './loss.ts';
 import { reshape } from './movement.ts';
-import { perChannel } from './norm.ts';
+import { deviations, perChannel } from './norm.ts';
 import { mean } from './reduction.ts';
 
 interface NormalizeAttrs {
@@ -118,7 +118,7 @@ const gradOp: Op<NormalizeAttrs> = define({
 
 /** What the kernel computes, by the general reductions. */
 function byOps(x: Tensor, { eps, center }: NormalizeAttrs) {
-  const centered = center ? sub(x, mean(x, 1, true)) : x;
+  const centered = center ? deviations(x, 1) : x;
   const rstd = rsqrt(add(mean(square(centered), 1, true), eps));
   return { y: mul(centered, rstd), rstd };
 }

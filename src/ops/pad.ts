@@ -82,7 +82,7 @@ export interface PadOptions {
  * out = x with `padding` elements more at the ends of its last dims, the last first: [left, right, top, bottom, ...],
  * as in PyTorch's F.pad; so [H, W] becomes [top + H + bottom, left + W + right]. They are a constant, or x mirrored
  * at its outermost elements (at most size - 1 of them), or its outermost elements, or x anew from its other end (at
- * most size). Negative padding takes elements away. Throws a ShapeError for what are no pairs of whole numbers, for
+ * most size). Negative padding takes elements away, before x goes round, and after it is mirrored or repeated. Throws a ShapeError for what are no pairs of whole numbers, for
  * more pairs than dims, for another mode, for more than x has to mirror or repeat or to take away, for a value that
  * the dtype cannot hold, and for a value beside another mode than constant.
  */
@@ -94,6 +94,8 @@ export function pad(x: Tensor, padding: readonly number[], { mode = 'constant', 
   if (mode === 'constant') return padConstant(x, margins, value ?? 0);
   if (value !== undefined) throw new ShapeError(`pad: expected a value for mode constant only, got ${mode}`);
   const more: Margins = margins.map(([before, behind]) => [Math.max(before, 0), Math.max(behind, 0)]);
+  // What is taken away does not come round again, while mirrors stand where x ends.
+  if (mode === 'circular') return apply(padOp, [crop(x, margins)], { mode, margins: more })[0];
   return crop(apply(padOp, [x], { mode, margins: more })[0], margins);
 }
 

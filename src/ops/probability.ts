@@ -6,6 +6,7 @@ import { elementwise, type Operand } from './define.ts';
 import { add, div, exp, log, maximum, mul, neg, sub } from './elementwise.ts';
 import { checkPair, checkWeights, type LossOptions, REDUCTIONS, type Reduce, reducer } from './loss.ts';
 import { softplus } from './reference-math.ts';
+import { within } from './within.ts';
 
 /** PyTorch's bounds, which keep loss and gradient finite where a probability is 0 or 1. */
 const LOWEST_LOG = -100;
@@ -14,8 +15,7 @@ const SMALLEST_VARIANCE = 1e-12;
 const bce: (operands: Operand[]) => Tensor = elementwise({
   name: 'bce',
   cpu: (x, y) => -(y * Math.max(Math.log(x), LOWEST_LOG) + (1 - y) * Math.max(Math.log1p(-x), LOWEST_LOG)),
-  wgsl: `select(-(y * max(preciseLog(x), ${LOWEST_LOG}.0) + (1.0 - y) * max(log1p(-x), ${LOWEST_LOG}.0)), nan(),
-    isNan(x) || x < 0.0 || x > 1.0)`,
+  wgsl: `-(y * max(preciseLog(x), ${LOWEST_LOG}.0) + (1.0 - y) * max(log1p(-x), ${LOWEST_LOG}.0))`,
   vjp: [
     ({ g, x, y }) => mul(g, div(sub(x, y), maximum(mul(sub(1, x), x), SMALLEST_VARIANCE))),
     ({ g, x }) => mul(g, sub(bce([x, 1]), bce([x, 0]))),
@@ -30,7 +30,7 @@ export interface BceOptions extends LossOptions {
 /**
  * loss = -weight (target log(input) + (1 - target) log(1 - input)) of probabilities, with logarithms of at least
  * -100; the gradient is (input - target) / max(input (1 - input), 1e-12). Both float32 of one shape; a scalar [], or
- * with reduction 'none' the losses in the shape of input. An input beyond 0 and 1 is an IndexError, on WebGPU at the
+ * with reduction 'none' the losses in the shape of input. An input beyond 0 and 1, or NaN, is an IndexError, on WebGPU at the
  * next read. Throws a ShapeError for other dtypes and shapes, for a weight that is not float32 or does not broadcast
  * to the input, and another `reduction`. For logits take bceWithLogitsLoss, which loses nothing in the tails.
  */
@@ -38,7 +38,7 @@ export function bceLoss(input: Tensor, target: Tensor, { weight, reduction = 'me
   const finish = reducer('bceLoss', reduction);
   checkPair('bceLoss', input, target);
   checkWeights('bceLoss', 'weight', weight, input);
-  const losses = bce([input, target]);
+  const losses = bce([within('bceLoss: expected inputs from 0 to 1', input, { low: 0, high: 1 }), target]);
   return finish(weight ? mul(losses, weight) : losses);
 }
 

@@ -9,7 +9,7 @@ import { live } from '../tensor/live.ts';
 import { nextStream, randomWords, type Stream, streamWords } from '../tensor/random.ts';
 import { elementCount, format, type Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { add, ge, mul, where } from './elementwise.ts';
+import { add, cast, ge, mul, where } from './elementwise.ts';
 import { perOutput } from './flops.ts';
 import { floatOf } from './half.ts';
 import { ceilDiv, grid, inHalves } from './launch.ts';
@@ -30,7 +30,7 @@ const dropoutOp: Op<DropoutAttrs> = define({
   autocast: 'widest',
   cpu: ([x], [out], { p, stream }) => {
     randomWords(stream, x.data.length, (i, word) => {
-      out.data[i] = word < threshold(p) ? 0 : x.data[i] * keepScale(p);
+      out.data[i] = x.data[i] * (word < threshold(p) ? 0 : keepScale(p));
     });
   },
   flops: perOutput(1),
@@ -53,7 +53,7 @@ export function checkProbability(op: string, p: number): void {
 }
 
 /**
- * out = x * kept / (1 - p), where kept is 0 with probability p, else 1; a NaN that is dropped stays NaN. Takes the
+ * out = x * kept / (1 - p), where kept is 0 with probability p, else 1; NaN and infinities times 0 are NaN. Takes the
  * next stream of the generator. In the shape of x. Throws a ShapeError for a p beyond 0 and 1, and for other dtypes
  * than float32 and float16.
  */
@@ -65,7 +65,7 @@ export function dropout(x: Tensor, p = 0.5, stream?: Stream): Tensor {
   return apply(dropoutOp, [x], attrs)[0];
 }
 
-/** Random numbers in [0, 1) that are at least p: whom dropout keeps. */
+/** Where random numbers in [0, 1) are at least p: whom dropout keeps. */
 const kept = (shape: Shape, device: Device, p: number, stream?: Stream) => ge(rand(shape, { device, stream }), p);
 
 /**
@@ -80,7 +80,7 @@ export function dropout2d(x: Tensor, p = 0.5, stream?: Stream): Tensor {
     throw new ShapeError(`dropout2d: expected input [N, C, ...] of at least 3 dims, got ${format(x.shape)}`);
   floatOf('dropout2d', [x]);
   const channels = x.shape.map((size, d) => (d < 2 ? size : 1));
-  return mul(where(kept(channels, x.device, p, stream), x, 0), keepScale(p));
+  return mul(x, cast(where(kept(channels, x.device, p, stream), keepScale(p), 0), x.dtype));
 }
 
 /** What SELU tends to for ever smaller inputs, -1.0507 * 1.67326: the value that stands for a dropped element. */
@@ -98,5 +98,8 @@ export function alphaDropout(x: Tensor, p = 0.5, stream?: Stream): Tensor {
   floatOf('alphaDropout', [x]);
   // With all of them dropped there is nothing to keep the variance of: zeros, as in PyTorch.
   const a = p === 1 ? 0 : 1 / Math.sqrt((1 - p) * (1 + p * SELU_LOW ** 2));
-  return add(mul(where(kept(x.shape, x.device, p, stream), x, SELU_LOW), a), -a * p * SELU_LOW);
+  const b = -a * p * SELU_LOW;
+  const stays = kept(x.shape, x.device, p, stream);
+  const [factor, shift] = [where(stays, a, 0), where(stays, b, a * SELU_LOW + b)];
+  return add(mul(x, cast(factor, x.dtype)), cast(shift, x.dtype));
 }

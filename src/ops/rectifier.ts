@@ -40,12 +40,12 @@ const leakyReluCall = elementwise({
   vjp: [({ g, x, scalars }) => leakyReluGrad([g, x], scalars)],
 });
 
-/** The gradient of leakyRelu: g where y > 0, else slope * g. */
+/** The gradient of leakyRelu: g where y > 0, else slope * g, for NaN too. */
 const leakyReluGrad = elementwise({
   name: 'leakyReluGrad',
-  cpu: (g, y, slope) => (y <= 0 ? g * slope : g),
+  cpu: (g, y, slope) => (y > 0 ? g : g * slope),
   branch: (_, y) => side(y),
-  wgsl: 'select(x, x * a, y <= 0.0)',
+  wgsl: 'select(x * a, x, y > 0.0)',
   vjp: [({ g, y, scalars }) => leakyReluGrad([g, y], scalars), null],
 });
 

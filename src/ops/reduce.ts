@@ -24,6 +24,8 @@ export interface ReduceAttrs {
   keepdim: boolean;
   /** What variances subtract from the count. */
   correction?: number;
+  /** Whether max and min were called without a dim: NaN, where it is the result, then gets their gradient. */
+  full?: boolean;
 }
 
 /**
@@ -38,7 +40,7 @@ export interface Reduction extends Accumulator {
   out?: (dtype: DType) => DType[];
   /** What the outputs are, one number each. */
   cpu: (values: Float64Array, divisor: number) => number | number[];
-  /** Which of the values the output follows, where it follows one. */
+  /** Which of the values the output follows, where it follows one, or which side of its kink they are on. */
   winner?: (values: Float64Array) => number;
   /** A number for `finish`, from the count of reduced elements. Default: the count. */
   divisor?: (count: number, attrs: ReduceAttrs) => number;

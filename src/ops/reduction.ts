@@ -5,7 +5,7 @@ import { type DType, FLOATS } from '../tensor/dtype.ts';
 import { elementCount, type Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { addition, expandBack } from './broadcast.ts';
-import { dimsOf } from './dims.ts';
+import { goneOf } from './dims.ts';
 import { mul } from './elementwise.ts';
 import { permute, reshape } from './movement.ts';
 import { type ReduceAttrs, type Reduction, reductionRow } from './reduce.ts';
@@ -18,7 +18,7 @@ export type DimsLike = number | readonly number[];
 const over =
   (op: Op<ReduceAttrs>) =>
   (x: Tensor, dims?: DimsLike, keepdim = false): Tensor =>
-    apply(op, [x], { dims: dimsOf(op.name, dims, x), keepdim })[0];
+    apply(op, [x], { dims: goneOf(op.name, dims, x), keepdim })[0];
 
 /**
  * out = sum of x over `dims` (default, and where the list is empty: all) / their count, of floats. NaN over no

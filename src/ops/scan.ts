@@ -8,10 +8,10 @@ import { ShapeError } from '../tensor/errors.ts';
 import { collapse, contiguousLayout, elementCount, type Layout, type Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { type Accumulator, accumulatorLines, bindings, wordsOf } from './accumulator.ts';
-import { dimOf } from './dims.ts';
 import { add, mul } from './elementwise.ts';
 import { perOutput } from './flops.ts';
 import { ceilDiv, constants, enabling, grid, threads } from './launch.ts';
+import { along } from './movement.ts';
 import { four, MAX_DIMS } from './reduce.ts';
 
 interface ScanAttrs {
@@ -61,12 +61,14 @@ const recurrenceOp = scanRow(
     inputs: 2,
     dtypes: FLOATS,
     out: (dtype) => dtype,
-    cpu: { start: 0, step: (before, a, b) => b + a * before },
+    cpu: { start: 0, step: (before, a, b) => b + (a === 0 || before === 0 ? 0 : a * before) },
     // The map from before to scale * before + shift.
     acc: ['scale: VALUE', 'shift: VALUE'],
     load: 'ACC(value, other)',
     identity: 'ACC(1.0, 0.0)',
-    combine: 'ACC(a.scale * b.scale, a.shift * b.scale + b.shift)',
+    combine: 'ACC(times(a.scale, b.scale), times(a.shift, b.scale) + b.shift)',
+    // Where nothing came before, an infinite factor leaves nothing, in whatever order parts are joined.
+    lines: 'fn times(a: f32, b: f32) -> f32 { return select(a * b, 0.0, a == 0.0 || b == 0.0); }\n',
     finish: ['a.shift'],
   },
   ([g], { inputs: [a], outputs: [out], attrs: { dim, reverse } }) => {
@@ -101,7 +103,7 @@ const cumsumOp = scanRow(
  * Throws a ShapeError for a dim that x lacks.
  */
 export function cumsum(x: Tensor, dim: number): Tensor {
-  return apply(cumsumOp, [x], { dim: dimOf('cumsum', dim, x), reverse: false, exclusive: false })[0];
+  return along('cumsum', x, dim, (x, dim) => apply(cumsumOp, [x], { dim, reverse: false, exclusive: false }))[0];
 }
 
 const cumprodOp = scanRow(
@@ -127,10 +129,11 @@ export const productsBefore = (x: Tensor, dim: number, reverse = false): Tensor 
 
 /**
  * out[.., i, ..] = product of x[.., 0, ..] to x[.., i, ..] along `dim`; int32 for int32 and bool. The gradient is
- * right where there are zeros. In the shape of x. Throws a ShapeError for a dim that x lacks.
+ * right where there are zeros; that of NaN or an infinity itself is finite, where PyTorch's is NaN. In the shape of x.
+ * Throws a ShapeError for a dim that x lacks.
  */
 export function cumprod(x: Tensor, dim: number): Tensor {
-  return apply(cumprodOp, [x], { dim: dimOf('cumprod', dim, x), reverse: false, exclusive: false })[0];
+  return along('cumprod', x, dim, (x, dim) => apply(cumprodOp, [x], { dim, reverse: false, exclusive: false }))[0];
 }
 
 /** The sum over ones: how many elements lie before each, along one dim of the input; the others get size 1. */

@@ -11,12 +11,11 @@ import { ShapeError } from '../tensor/errors.ts';
 import { elementCount, format, type Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { sum } from './broadcast.ts';
-import { dimOf } from './dims.ts';
 import { div, exp, log, mul, neg, sub } from './elementwise.ts';
 import { amax } from './extrema.ts';
 import { perOutput } from './flops.ts';
 import { constants, grid, threads, withPut } from './launch.ts';
-import { transpose } from './movement.ts';
+import { along, transpose } from './movement.ts';
 
 interface SoftmaxAttrs {
   log: boolean;
@@ -91,14 +90,17 @@ const gradOp: Op<SoftmaxAttrs> = define({
 
 const softmaxGrad = (y: Tensor, g: Tensor, attrs: SoftmaxAttrs): Tensor => apply(gradOp, [y, g], attrs)[0];
 
-function along(op: string, x: Tensor, dim: number, attrs: SoftmaxAttrs): Tensor {
-  checkInputs(op, [x]);
-  const d = dimOf(op, dim, x);
-  if (!isFullFloat(x)) throw new ShapeError(`${op}: expected dtype float32, got ${x.dtype} ${format(x.shape)}`);
+function byRows(x: Tensor, d: number, attrs: SoftmaxAttrs): Tensor {
   if (x.shape[d] > LONG) return byOps(x, d, attrs);
   const last = x.rank - 1;
   if (d === last) return apply(softmaxOp, [x], attrs)[0];
   return transpose(apply(softmaxOp, [transpose(x, d, last)], attrs)[0], d, last);
+}
+
+function softmaxAlong(op: string, x: Tensor, dim: number, attrs: SoftmaxAttrs): Tensor {
+  checkInputs(op, [x]);
+  if (!isFullFloat(x)) throw new ShapeError(`${op}: expected dtype float32, got ${x.dtype} ${format(x.shape)}`);
+  return along(op, x, dim, (x, d) => [byRows(x, d, attrs)])[0];
 }
 
 /** The same by the general reductions, which spread a long row over many workgroups. */
@@ -114,10 +116,10 @@ function byOps(x: Tensor, dim: number, { log: logarithm }: SoftmaxAttrs): Tensor
  * large. A row of -Infinity alone, or with a NaN or an Infinity, is NaN. In the shape of x. Throws a ShapeError for a
  * dim that x lacks, and for other dtypes than float32.
  */
-export const softmax = (x: Tensor, dim = -1): Tensor => along('softmax', x, dim, { log: false });
+export const softmax = (x: Tensor, dim = -1): Tensor => softmaxAlong('softmax', x, dim, { log: false });
 
 /**
  * out = x - log(sum of e^x) along `dim` (default: the last): log(softmax(x)) without the detour that loses small
  * probabilities. In the shape of x. Throws a ShapeError for a dim that x lacks, and for other dtypes than float32.
  */
-export const logSoftmax = (x: Tensor, dim = -1): Tensor => along('logSoftmax', x, dim, { log: true });
+export const logSoftmax = (x: Tensor, dim = -1): Tensor => softmaxAlong('logSoftmax', x, dim, { log: true });

@@ -4,8 +4,8 @@ import { apply } from '../autograd/tape.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import { elementCount, format, type Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { dimOf } from './dims.ts';
 import { gather } from './indexing.ts';
+import { along } from './movement.ts';
 import { planSort, SORTABLE } from './sort-plan.ts';
 
 interface SortAttrs {
@@ -52,17 +52,15 @@ export interface SortOptions {
   descending?: boolean;
 }
 
-const places = (op: string, x: Tensor, dim: number, descending: boolean, count?: number): Tensor => {
-  const at = dimOf(op, dim, x);
-  return apply(argsortOp, [x], { op, dim: at, descending, taken: count ?? x.shape[at] })[0];
-};
+const places = (op: string, x: Tensor, dim: number, descending: boolean, taken = x.shape[dim]): Tensor =>
+  apply(argsortOp, [x], { op, dim, descending, taken })[0];
 
 /**
  * out = the indices (int32) that sort x along `dim` (default: the last). Always stable; NaN counts as the largest, -0
  * as 0. float32, int32 or bool. In the shape of x. Throws a ShapeError for float16, and for a dim that x lacks.
  */
 export const argsort = (x: Tensor, dim = -1, { descending = false }: SortOptions = {}): Tensor =>
-  places('argsort', x, dim, descending);
+  along('argsort', x, dim, (x, dim) => [places('argsort', x, dim, descending)])[0];
 
 /**
  * values = x sorted along `dim` (default: the last), and indices (int32), where they were: values[i] = x[indices[i]];
@@ -70,8 +68,10 @@ export const argsort = (x: Tensor, dim = -1, { descending = false }: SortOptions
  * that x lacks.
  */
 export function sort(x: Tensor, dim = -1, { descending = false }: SortOptions = {}): [Tensor, Tensor] {
-  const indices = places('sort', x, dim, descending);
-  return [gather(x, dim, indices), indices];
+  return along('sort', x, dim, (x, dim) => {
+    const indices = places('sort', x, dim, descending);
+    return [gather(x, dim, indices), indices];
+  });
 }
 
 export interface TopkOptions {
@@ -82,20 +82,22 @@ export interface TopkOptions {
 }
 
 /**
+/**
  * values = the k largest elements of x along `dim` (default: the last), largest first, or with `largest` false the
  * smallest, and indices (int32): values[i] = x[indices[i]]. Ties go to the first; NaN is the largest. Both in the
- * shape of x, but for size k in `dim`. Throws a ShapeError for k beyond the size of `dim`, for float16, and for a dim
- * that x lacks.
+ * shape of x, but for size k in `dim`; of rank 0 k is 1. Throws a ShapeError for k beyond the size of `dim`, for
+ * float16, and for a dim that x lacks.
  */
 export function topk(x: Tensor, k: number, dim = -1, { largest = true }: TopkOptions = {}): [Tensor, Tensor] {
-  const at = dimOf('topk', dim, x);
-  checkCount(k, x.shape, at);
-  const indices = places('topk', x, dim, largest, k);
-  return [gather(x, dim, indices), indices];
+  return along('topk', x, dim, (values, dim) => {
+    checkCount(k, x.rank === 0 ? 1 : 0, values.shape, dim);
+    const indices = places('topk', values, dim, largest, k);
+    return [gather(values, dim, indices), indices];
+  });
 }
 
-function checkCount(k: number, shape: Shape, dim: number): void {
-  if (!Number.isInteger(k) || k < 0 || k > shape[dim]) {
-    throw new ShapeError(`topk: expected k from 0 to ${shape[dim]}, dim ${dim} of ${format(shape)}, got ${k}`);
+function checkCount(k: number, least: number, shape: Shape, dim: number): void {
+  if (!Number.isInteger(k) || k < least || k > shape[dim]) {
+    throw new ShapeError(`topk: expected k from ${least} to ${shape[dim]}, dim ${dim} of ${format(shape)}, got ${k}`);
   }
 }

@@ -4,7 +4,7 @@ import { ShapeError } from '../tensor/errors.ts';
 import { elementCount } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { addition, expandBack, sum } from './broadcast.ts';
-import { dimsOf } from './dims.ts';
+import { goneOf } from './dims.ts';
 import { abs, div, eq, exp, mul, sub, where } from './elementwise.ts';
 import { amax } from './extrema.ts';
 import { floatOf } from './half.ts';
@@ -61,11 +61,28 @@ const varOp = reductionRow(
   ([g], { inputs: [x], attrs }) => [spreadGrad(g!, x, attrs)],
 );
 
+/**
+ * Which side of the tip of a root of a sum of squares some numbers are on: the sign of one that is far larger than all others
+ * together. Elsewhere the root has no kink: 0.
+ */
+function side(values: Float64Array): number {
+  const top = values.reduce((at, v, i) => (Math.abs(v) > Math.abs(values[at]) ? i : at), 0);
+  const rest = Math.sqrt(values.reduce((total, v, i) => total + (i === top ? 0 : v * v), 0));
+  return Math.abs(values[top]) >= 100 * rest ? Math.sign(values[top]) : 0;
+}
+
+/** The same of distances from what all numbers but one are near to. */
+function sideOfEqual(values: Float64Array): number {
+  const common = values.length < 3 ? values[1] : values.slice().sort()[values.length >> 1];
+  return side(values.map((v) => v - common));
+}
+
 const stdOp = reductionRow(
   {
     ...spread,
     name: 'std',
     cpu: (values, divisor) => Math.sqrt(squares(values) / divisor),
+    winner: sideOfEqual,
     finish: ['sqrt(varianceOf(a, divisor))'],
   },
   ([g], { inputs: [x], outputs: [out], attrs }) => [spreadGrad(quotient(g!, mul(out, 2)), x, attrs)],
@@ -89,7 +106,7 @@ function spreadAttrs(name: string, x: Tensor, dims: DimsLike | undefined, option
   if (!Number.isFinite(correction)) {
     throw new ShapeError(`${name}: expected a finite number as correction, got ${correction}`);
   }
-  return { dims: dimsOf(name, dims, x), keepdim, correction };
+  return { dims: goneOf(name, dims, x), keepdim, correction };
 }
 
 /**
@@ -125,6 +142,7 @@ const normOp = reductionRow(
           0,
         ) as number,
       ),
+    winner: side,
     load: 'value * value',
     finish: ['sqrt(a)'],
   },
@@ -140,7 +158,7 @@ const normOp = reductionRow(
 export function norm(x: Tensor, p = 2, dims?: DimsLike, keepdim = false): Tensor {
   checkInputs('norm', [x]);
   floatOf('norm', [x]);
-  const gone = dimsOf('norm', dims, x);
+  const gone = goneOf('norm', dims, x);
   if (p === 2) return apply(normOp, [x], { dims: gone, keepdim })[0];
   if (p === 1) return sum(abs(x), gone, keepdim);
   if (p !== Number.POSITIVE_INFINITY) throw new ShapeError(`norm: expected p of 1, 2 or Infinity, got ${p}`);
@@ -185,5 +203,5 @@ const logsumexpOp = reductionRow(
  * that x lacks or that come twice.
  */
 export function logsumexp(x: Tensor, dims?: DimsLike, keepdim = false): Tensor {
-  return apply(logsumexpOp, [x], { dims: dimsOf('logsumexp', dims, x), keepdim })[0];
+  return apply(logsumexpOp, [x], { dims: goneOf('logsumexp', dims, x), keepdim })[0];
 }

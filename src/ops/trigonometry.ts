@@ -49,6 +49,8 @@ export const atan2 = binary({
   name: 'atan2',
   // The operands are named as rows name them: the first is y.
   cpu: Math.atan2,
+  // Beside the cut, where it jumps by a full turn.
+  branch: (x, y) => (-y >= 100 * Math.abs(x) ? Math.sign(x) : 0),
   wgsl: 'arctan2(x, y)',
   dtypes: [FLOATS, FLOATS],
   vjp: [

@@ -70,21 +70,29 @@ export function checkShape(op: string, shape: Shape): void {
   }
 }
 
-/** A dim counted from the front; negative dims count from the end. */
+/** A dim that there must be, counted from the front; negative dims count from the end. */
 export function normalizeDim(op: string, dim: number, rank: number): number {
   if (!Number.isInteger(dim) || dim < -rank || dim >= rank) {
-    throw new ShapeError(`${op}: dim ${dim} is out of range for rank ${rank} (expected ${-rank} to ${rank - 1})`);
+    const expected = rank === 0 ? '' : ` (expected ${-rank} to ${rank - 1})`;
+    throw new ShapeError(`${op}: dim ${dim} is out of range for rank ${rank}${expected}`);
   }
   return dim < 0 ? dim + rank : dim;
 }
 
-/** One dim, several, or none given (all of them), sorted and without negatives. */
+/** The same for ops that work along a dim: as in PyTorch, rank 0 is taken for a single element along dim 0. */
+export const dimAlong = (op: string, dim: number, rank: number): number => normalizeDim(op, dim, Math.max(rank, 1));
+
+/** One dim, several, or none given (all of them), sorted and without negatives. Of rank 0, where 0 and -1 may be given, none. */
 export function normalizeDims(op: string, dims: number | readonly number[] | undefined, rank: number): number[] {
   if (dims === undefined) return Array.from({ length: rank }, (_, i) => i);
-  const list = (typeof dims === 'number' ? [dims] : [...dims]).map((dim) => normalizeDim(op, dim, rank));
+  const list = (typeof dims === 'number' ? [dims] : [...dims]).map((dim) => dimAlong(op, dim, rank));
   if (new Set(list).size !== list.length) throw new ShapeError(`${op}: dim given twice in [${dims}]`);
-  return list.sort((a, b) => a - b);
+  return rank === 0 ? [] : list.sort((a, b) => a - b);
 }
+
+/** The dims that a reduction takes away: of an empty list all, as of none. */
+export const reducedDims = (op: string, dims: number | readonly number[] | undefined, rank: number): number[] =>
+  normalizeDims(op, Array.isArray(dims) && dims.length === 0 ? undefined : dims, rank);
 
 /** The common shape under NumPy broadcasting: aligned at the end, sizes equal or 1. */
 export function broadcastShapes(op: string, ...shapes: Shape[]): number[] {

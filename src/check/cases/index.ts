@@ -20,6 +20,7 @@ import { cases as margin } from './margin.ts';
 import { cases as matmul } from './matmul.ts';
 import { cases as maxPool } from './max-pool.ts';
 import { cases as movement } from './movement.ts';
+import { cases as nonFinite } from './non-finite.ts';
 import { cases as norm } from './norm.ts';
 import { cases as normalize } from './normalize.ts';
 import { cases as pad } from './pad.ts';
@@ -82,4 +83,5 @@ export const cases: Case[] = [
   ...scan,
   ...probability,
   ...refused,
+  ...nonFinite,
 ];

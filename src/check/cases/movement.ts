@@ -87,7 +87,14 @@ const same: Case[] = [
     inputs: [normal([2, 3])],
     run: (x) => [0, 1, 2, -1, -2, -3].map((dim) => unsqueeze(transpose(x), dim)),
   },
-  { op: 'reshape', title: 'unsqueeze of rank 0', inputs: [normal([])], run: (x) => unsqueeze(x, 0) },
+  {
+    op: 'reshape',
+    title: 'unsqueeze of rank 0',
+    inputs: [normal([])],
+    run: (x) => [unsqueeze(x, 0), unsqueeze(x, -1)],
+  },
+  { op: 'reshape', title: 'squeeze of rank 0', inputs: [normal([])], run: (x) => [squeeze(x, 0), squeeze(x, -1)] },
+  { op: 'reshape', title: 'squeeze of no dims', inputs: [normal([1, 2])], run: (x) => squeeze(x, []) },
   {
     op: 'reshape',
     title: 'flatten',
@@ -134,7 +141,7 @@ const same: Case[] = [
 const order: Case[] = [
   { op: 'permute', title: 'three dims', inputs: [normal([2, 3, 5])], run: (x) => permute(x, [2, 0, 1]) },
   { op: 'permute', title: 'rank 6', inputs: [normal([2, 1, 3, 2, 1, 2])], run: (x) => permute(x, [3, -1, 0, 2, 4, 1]) },
-  { op: 'permute', title: 'rank 0', inputs: [normal([])], run: (x) => permute(x, []) },
+  { op: 'permute', title: 'rank 0', inputs: [normal([])], run: (x) => [permute(x, []), transpose(x, 0, -1)] },
   { op: 'permute', title: 'no elements', inputs: [normal([3, 0, 2])], run: (x) => permute(x, [1, 2, 0]) },
   {
     op: 'permute',

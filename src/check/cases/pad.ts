@@ -118,6 +118,18 @@ const most = (mode: Mode, shape: Shape, padding: number[], message: RegExp): Cas
     ),
   );
 
+/** What is cropped does not come round again; mirrors stand where x ends. */
+const cropped: Case[] = (
+  [
+    ['circular', [-2, 2], [3, 4, 5, 3, 4]],
+    ['circular', [2, -1], [3, 4, 1, 2, 3, 4]],
+    ['reflect', [-2, 2], [3, 4, 5, 4, 3]],
+    ['replicate', [2, -3], [1, 1, 1, 2]],
+  ] satisfies [Mode, number[], number[]][]
+).map(([mode, padding, result]) =>
+  known('pad', `${mode}, [${padding}] of five`, five, (x) => pad(x, padding, { mode }), result),
+);
+
 const refused = (title: string, padding: unknown, message: RegExp, options: object = {}): Case =>
   refusal('place', `pad, ${title}`, six, (x) => pad(x, padding as number[], options as PadOptions), message);
 
@@ -125,6 +137,7 @@ const refusals: Case[] = [
   ...most('reflect', [3], [3, 0], /pad: expected at most 2 for reflect in dim 0 of \[3\], got/),
   ...most('reflect', [2, 0], [0, 1], /pad: expected at most 0 for reflect in dim 1 of \[2,0\]/),
   ...most('circular', [3], [4, 0], /pad: expected at most 3 for circular in dim 0 of \[3\], got/),
+  ...most('circular', [3], [2, -2], /pad: expected at most 1 for circular in dim 0 of \[1\], got/),
   ...most('replicate', [0], [1, 0], /pad: expected at most 0 for replicate in dim 0 of \[0\]/),
   refused('a number', 1, /pad: expected pairs of whole numbers such as \[left, right\], got \[1\]/),
   refused('half a pair', [1, 2, 3], /pad: expected pairs of whole numbers.*got \[1,2,3\]/),
@@ -144,4 +157,4 @@ const refusals: Case[] = [
   ),
 ];
 
-export const cases = family(EXACT, [...constants, ...modes, ...refusals]);
+export const cases = family(EXACT, [...constants, ...modes, ...cropped, ...refusals]);

@@ -18,11 +18,13 @@ import { each, type Loss, loss } from './loss-forms.ts';
 const logTarget: Loss = (x, y, options) => klDivLoss(x, y, { ...options, logTarget: true });
 const probabilities = (shape: Shape) => between(0.05, 0.95, shape);
 
+/** NaN and what lies beyond 0 and 1 is no probability, see `faults`. */
+const bounded = { inputs: pairs([0, -0, 1, 0.5], SPECIAL).map((values) => given(values)), gradients: 'none' } as const;
 const special = { inputs: pairs([...SPECIAL, 0.5, 1.5]).map((values) => given(values)), gradients: 'none' } as const;
 const divergence = { op: 'klDiv', input: normal, special, reductions: 'mean, sum, none or batchmean' };
 
 const common = [
-  ...loss({ op: 'bce', name: 'bceLoss', run: bceLoss, input: probabilities, target: probabilities, special }),
+  ...loss({ op: 'bce', name: 'bceLoss', run: bceLoss, input: probabilities, target: probabilities, special: bounded }),
   ...loss({
     ...{ op: 'bceWithLogits', name: 'bceWithLogitsLoss', run: bceWithLogitsLoss },
     ...{ input: normal, target: probabilities, special },
@@ -61,6 +63,14 @@ const weighed = (
     reject('a weight of int32', whole(1, 3, [3]), 'expected float32 weight, got int32'),
   ];
 });
+
+const faults = [-1e-7, 1.0000001, Number.NaN, Number.POSITIVE_INFINITY].map(
+  (v): Case => ({
+    ...{ op: 'within', title: `bceLoss of ${v}`, inputs: [given([0.5, 0, v, 1]), given([0, 1, 1, 0])] },
+    run: (x, y) => bceLoss(x, y),
+    faults: new RegExp(`^bceLoss: expected inputs from 0 to 1, got ${Math.fround(v)}`),
+  }),
+);
 
 /** First and second derivatives by the input and by the target. */
 const derivatives =
@@ -138,4 +148,10 @@ const batchmeans = (
   ),
 );
 
-export const cases = family({ forward: 1e-6, gradient: 2e-6 }, [...common, ...weighed, ...values, ...batchmeans]);
+export const cases = family({ forward: 1e-6, gradient: 2e-6 }, [
+  ...common,
+  ...weighed,
+  ...values,
+  ...faults,
+  ...batchmeans,
+]);

@@ -21,6 +21,8 @@ const flips: Case[] = [
   flipped('outer and inner', [3, 5, 4], [0, -1]),
   flipped('no dims', [3, 5], []),
   flipped('rank 0', [], []),
+  flipped('rank 0 along dim 0', [], 0),
+  flipped('rank 0 along dim -1', [], [-1]),
   flipped('every other of 6 dims', [2, 3, 2, 3, 2, 3], [0, 2, 4]),
   flipped('every other of 8 dims', [2, 3, 2, 2, 3, 2, 2, 3], [1, 3, 5, 7]),
   flipped('more than a workgroup', [11, 13], 1),

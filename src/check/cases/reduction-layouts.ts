@@ -13,6 +13,10 @@ export type Reduce = (x: Tensor, dims?: Dims, keepdim?: boolean) => Tensor | Ten
 /** Shapes and dims, from one element to three kept and three reduced dims that do not merge. */
 const layouts: [title: string, shape: Shape, dims?: Dims][] = [
   ['rank 0', []],
+  ['rank 0 along dim 0', [], 0],
+  ['rank 0 along dim -1', [], -1],
+  ['an empty list of dims, which is all', [3, 5], []],
+  ['an empty list of dims of rank 0', [], []],
   ['one element', [1, 1], 1],
   ['all of a vector', [17]],
   ['all of a matrix', [5, 7]],

@@ -78,6 +78,8 @@ const scans = (op: string, run: Along, domain: Domain): Case[] => [
     run: (x) => run(x, 0),
     gradients: 'compare',
   },
+  { op, title: 'rank 0', inputs: [domain([])], run: (x) => [run(x, 0), run(x, -1)] },
+  refusal(op, 'rank 0 along dim 1', [domain([])], (x) => run(x, 1), /dim 1 is out of range for rank 1/),
   { op, title: 'no elements', inputs: [domain([3, 0])], run: (x) => [run(x, 0), run(x, 1)] },
   refusal(op, 'a dim that is not there', [domain([3])], (x) => run(x, 1), /dim 1 is out of range for rank 1/),
 ];

@@ -36,6 +36,7 @@ const both = (run: Softmax, name: string): Case[] => [
     { op: 'softmax', title: `${name}, ${title}`, inputs: [normal(shape)], run: (x) => run(x) },
     { op: 'softmaxGrad', title: `${name}, ${title}`, inputs: [normal(shape), normal(shape)], run: slope(run) },
   ]),
+  { op: 'softmax', title: `${name}, rank 0`, inputs: [normal([])], run: (x) => [run(x), run(x, 0)] },
   { op: 'softmax', title: `${name}, along dim 0`, inputs: [normal([5, 3])], run: (x) => run(x, 0) },
   { op: 'softmax', title: `${name}, along the middle`, inputs: [normal([2, 5, 3])], run: (x) => run(x, -2) },
   { op: 'softmax', title: `${name}, transposed`, inputs: [normal([5, 3])], run: (x) => run(transpose(x)) },
@@ -101,10 +102,10 @@ const both = (run: Softmax, name: string): Case[] => [
   ),
   refusal(
     'softmax',
-    `${name}, rank 0`,
+    `${name}, rank 0 along dim 1`,
     [normal([])],
-    (x) => run(x),
-    new RegExp(`${name}: dim -1 is out of range for rank 0`),
+    (x) => run(x, 1),
+    new RegExp(`${name}: dim 1 is out of range for rank 1`),
   ),
   refusal('softmax', `${name}, a dim that is not there`, [normal([3])], (x) => run(x, 1), /dim 1 is out of range/),
 ];

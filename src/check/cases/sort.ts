@@ -186,8 +186,20 @@ const large: Case[] = [
 
 const refuse = (title: string, input: Input, run: Run, message: RegExp) => refusal(op, title, [input], run, message);
 
+/** As one element along a dim. */
+const scalars: Case[] = [
+  {
+    op,
+    title: 'sort and argsort of rank 0',
+    inputs: [normal([])],
+    run: (x) => [...sort(x), ...sort(x, 0), argsort(x)],
+  },
+  { op, title: 'topk of rank 0', inputs: [normal([])], run: (x) => [...topk(x, 1), ...topk(x, 1, 0)] },
+];
+
 const refused: Case[] = [
-  refuse('rank 0', normal([]), (x) => sort(x), /sort: dim -1 is out of range for rank 0/),
+  refuse('rank 0 along dim 1', normal([]), (x) => sort(x, 1), /sort: dim 1 is out of range for rank 1/),
+  refuse('topk: none of rank 0', normal([]), (x) => topk(x, 0), /topk: expected k from 1 to 1, dim 0 of \[1\], got 0/),
   refuse('a dim that is not there', normal([2, 3]), (x) => argsort(x, 2), /argsort: dim 2 is out of range for rank 2/),
   refuse('topk: a dim that is not there', normal([3]), (x) => topk(x, 1, 1), /topk: dim 1 is out of range for rank 1/),
   refuse(
@@ -205,4 +217,11 @@ const refused: Case[] = [
   refuse('topk: a half', normal([5]), (x) => topk(x, 1.5), /topk: expected k from 0 to 5, .*got 1.5/),
 ];
 
-export const cases = family({ forward: 0, gradient: 1e-6 }, [...shapes, ...values, ...tops, ...large, ...refused]);
+export const cases = family({ forward: 0, gradient: 1e-6 }, [
+  ...shapes,
+  ...values,
+  ...tops,
+  ...large,
+  ...scalars,
+  ...refused,
+]);
