@@ -67,18 +67,7 @@ function headerOf(bytes: Uint8Array): { header: Record<string, Entry>; start: nu
     if (Array.isArray(entry?.shape) && Array.isArray(entry.data_offsets)) continue;
     throw wrong(`expected dtype, shape and data_offsets of ${name}, got ${JSON.stringify(entry)}`);
   }
-  const size = entries.reduce(
-    (
-      most,
-      [
-        ,
-        {
-          data_offsets: [, to],
-        },
-      ],
-    ) => Math.max(most, to),
-    0,
-  );
+  const size = Math.max(0, ...entries.map(([, entry]) => entry.data_offsets[1]));
   if (8 + length + size > bytes.length) {
     throw wrong(`the file is truncated: it has ${bytes.length} of ${8 + length + size} bytes`);
   }
