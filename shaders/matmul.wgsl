@@ -1,5 +1,5 @@
 // out[c, s, m, n] = sum over the k of chunk c of a[s, m, k] * b[s, k, n], without workgroup memory: each thread computes ROWS
-// rows at 4 or 8 columns.
+// rows at 4 or 8 columns, 64 results at most.
 //
 // Memory: all three are walked by the strides of their rows and columns, so a transposed operand is read in place, and a
 // transposed result written; the planes of out follow each other, s first. The threads of a workgroup share their rows, so a
@@ -7,9 +7,8 @@
 // own neighbours take what lies beside them. Rows and columns past the edge are clamped when read, and not written. The
 // chunks, of chunkK each, are summed afterwards.
 // Preamble: WG threads; ROWS: 1, 4, 8 or 16, with parts/sums.wgsl and one of those that read rows of `a`; WIDE, whether a
-// thread has 8 columns; QUADS, whether b holds vec4s; BLOCK, the products that are summed before they join the rest; FOURS,
-// whether they are summed four at a time, for adapters that keep variables in memory; `gatherB`, which takes 4 elements of b;
-// `put`, which takes results.
+// thread has 8 columns, with at most 8 rows; QUADS, whether b holds vec4s; BLOCK, the products that are summed before they
+// join the rest; `gatherB`, which takes 4 elements of b; `put`, which takes results.
 struct Params {
   M: u32,
   N: u32,
@@ -34,12 +33,6 @@ struct Params {
 const COLUMNS = select(4u, 8u, WIDE);
 
 @group(0) @binding(3) var<uniform> params: Params;
-
-// What stands in four columns, at four steps.
-fn columnsAt(at: vec4<u32>) -> mat4x4<f32> {
-  let step = params.bRow;
-  return mat4x4<f32>(gatherB(at), gatherB(at + step), gatherB(at + 2u * step), gatherB(at + 3u * step));
-}
 
 @compute @workgroup_size(WG)
 fn main(
@@ -69,24 +62,7 @@ fn main(
     for (var first = start; first < end; first += BLOCK) {
       var leftBlock = Sums();
       var rightBlock = Sums();
-      let stop = min(first + BLOCK, end);
-      var step = first;
-      if (FOURS) {
-        for (; step + 3u < stop; step += 4u) {
-          let k = (step + STEPS) * params.aColumn;
-          let r0 = rowsAt(places, k.x);
-          let r1 = rowsAt(places, k.y);
-          let r2 = rowsAt(places, k.z);
-          let r3 = rowsAt(places, k.w);
-          addFour(&leftBlock, r0, r1, r2, r3, columnsAt(left));
-          if (WIDE) {
-            addFour(&rightBlock, r0, r1, r2, r3, columnsAt(right));
-          }
-          left += 4u * params.bRow;
-          right += 4u * params.bRow;
-        }
-      }
-      for (; step < stop; step++) {
+      for (var step = first; step < min(first + BLOCK, end); step++) {
         let rows = rowsAt(places, step * params.aColumn);
         addProducts(&leftBlock, rows, gatherB(left));
         if (WIDE) {
@@ -99,15 +75,16 @@ fn main(
       rightSums = joined(rightSums, rightBlock);
     }
     // In one loop, for drivers compile `put`, which may be long, wherever it is called.
-    let sums = array<mat4x4<f32>, 8>(
-      leftSums.s0, leftSums.s1, leftSums.s2, leftSums.s3, rightSums.s0, rightSums.s1, rightSums.s2, rightSums.s3);
+    // Where there are right columns, there are at most 8 rows, and else the right sums are 0.
+    let sums = array<mat4x4<f32>, 4>(
+      leftSums.s0, leftSums.s1, leftSums.s2 + rightSums.s0, leftSums.s3 + rightSums.s1);
     for (var i = 0u; i < min(ROWS, params.M - m) * COLUMNS; i++) {
       let row = i / COLUMNS;
       let j = i % COLUMNS;
       let column = select(near, far, j >= 4u)[j % 4u];
       if (column < params.N) {
         let at = task * params.outPlane + (m + row) * params.outRow + column * params.outColumn;
-        put(at, sums[row / 4u + j / 4u * 4u][row % 4u][j % 4u]);
+        put(at, sums[row / 4u + j / 4u * 2u][row % 4u][j % 4u]);
       }
     }
   }

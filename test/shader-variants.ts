@@ -14,7 +14,7 @@ const WG = '64 8';
 export function expected(subgroup: number): Variants {
   // Rows in registers, and lanes of a software adapter that share loads, where kernels know how many there are.
   const lanes = [4, 8].includes(subgroup) ? subgroup : 0;
-  const byRows = { ROWS: lanes > 0 ? '1 16 4 8' : '1 4 8', LANES: lanes > 0 ? `0 ${lanes}` : '0' };
+  const byRows = { ROWS: lanes === 8 ? '1 16 4 8' : '1 4 8', LANES: lanes > 0 ? `0 ${lanes}` : '0' };
   return {
     'adam.wgsl': { AMSGRAD: SWITCH },
     'avgPool2d.wgsl': { ADAPTIVE: SWITCH, BLOCK: '64', COUNT_PADDING: SWITCH, TRANSPOSED: SWITCH, WG },
@@ -39,7 +39,7 @@ export function expected(subgroup: number): Variants {
       ...{ TILE_K: '16 8', TILE_M: '128 32 64', TILE_N: '128 32 64' },
     },
     'gradNorm.wgsl': { BLOCK: '16', FIRST: SWITCH, LARGEST: SWITCH, LAST: SWITCH, WG },
-    'matmul.wgsl': { ...byRows, BLOCK: '64', FOURS: lanes === 4 ? SWITCH : 'false', QUADS: SWITCH, WG, WIDE: SWITCH },
+    'matmul.wgsl': { ...byRows, BLOCK: '64', QUADS: SWITCH, WG, WIDE: SWITCH },
     'maxPool2d.wgsl': { ADAPTIVE: SWITCH, WG },
     'maxPool2dGrad.wgsl': { ADAPTIVE: SWITCH, OVERLAP: SWITCH, WG },
     'normalize.wgsl': { BLOCK: '8', CENTER: SWITCH, WG },

@@ -19,20 +19,6 @@ fn addProducts(sums: ptr<function, Sums>, rows: mat4x4<f32>, columns: vec4<f32>)
   }
 }
 
-// The same for four products, their rows in fours in r0 to r3 and what stands in the columns in c: each sum is read and written once.
-fn addFour(
-  sums: ptr<function, Sums>, r0: mat4x4<f32>, r1: mat4x4<f32>, r2: mat4x4<f32>, r3: mat4x4<f32>, c: mat4x4<f32>,
-) {
-  (*sums).s0 += outer(r0[0], c[0]) + outer(r1[0], c[1]) + outer(r2[0], c[2]) + outer(r3[0], c[3]);
-  if (ROWS > 4u) {
-    (*sums).s1 += outer(r0[1], c[0]) + outer(r1[1], c[1]) + outer(r2[1], c[2]) + outer(r3[1], c[3]);
-  }
-  if (ROWS > 8u) {
-    (*sums).s2 += outer(r0[2], c[0]) + outer(r1[2], c[1]) + outer(r2[2], c[2]) + outer(r3[2], c[3]);
-    (*sums).s3 += outer(r0[3], c[0]) + outer(r1[3], c[1]) + outer(r2[3], c[2]) + outer(r3[3], c[3]);
-  }
-}
-
 fn joined(a: Sums, b: Sums) -> Sums {
   return Sums(a.s0 + b.s0, a.s1 + b.s1, a.s2 + b.s2, a.s3 + b.s3);
 }

@@ -22,7 +22,7 @@ import { BUSY, THIN, tileOf } from './gemm-config.ts';
 import { biased, factor, floatOf } from './half.ts';
 import { ceilDiv, constants, grid, inHalves, MAX_WORKGROUPS, putting, threads } from './launch.ts';
 import { reshape, transpose } from './movement.ts';
-import { lanesOf, readingRows, rowsOf } from './rows.ts';
+import { readingRows, rowsOf } from './rows.ts';
 
 type NoAttrs = Record<string, never>;
 
@@ -180,9 +180,7 @@ function planDirect(gemm: Gemm<Matrix>, gpu: GpuTraits): Plan {
   const ROWS = rowsOf(M, 16, gpu);
   const tilesOf = (columns: number) => ceilDiv(M, ROWS) * ceilDiv(N, columns * WG);
   // Wide threads load less for each product, and are fewer, which GPUs mind where not enough are left.
-  // Adapters of 4 lanes keep all variables in memory: to them few loads are worth more than few variables.
-  const FOURS = lanesOf(gpu) === 4;
-  const WIDE = ROWS <= (FOURS ? 16 : 8) && N > 4 * WG && (gpu.software || tilesOf(8) * batch >= BUSY);
+  const WIDE = ROWS <= 8 && N > 4 * WG && (gpu.software || tilesOf(8) * batch >= BUSY);
   const columns = WIDE ? 8 : 4;
   const tiles = tilesOf(columns);
   const QUADS = N % 4 === 0 && inQuads(b, b.own);
@@ -191,8 +189,7 @@ function planDirect(gemm: Gemm<Matrix>, gpu: GpuTraits): Plan {
     shader: {
       file: 'matmul.wgsl',
       source,
-      preamble:
-        readingRows(ROWS, 0, gpu) + constants({ WG, BLOCK, WIDE, QUADS, FOURS }) + reading('b', 1, QUADS) + putting(2),
+      preamble: readingRows(ROWS, 0, gpu) + constants({ WG, BLOCK, WIDE, QUADS }) + reading('b', 1, QUADS) + putting(2),
     },
     reads: readsOf(gemm),
     params: [
