@@ -137,6 +137,10 @@ const scatterOp: Op<ScatterAttrs> = define({
   vjp: ([g], { inputs: [, index], attrs: { op, dim } }) => [apply(gatherOp, [g!, index], { op, dim })[0], null],
 });
 
+/** As in PyTorch, rank 0 is taken for a single element along dim 0: `run` gets each such tensor as [1], and the result is rank 0 again. */
+const asVectors = (tensors: Tensor[], run: (...vectors: Tensor[]) => Tensor): Tensor =>
+  reshape(run(...tensors.map((t) => (t.rank === 0 ? reshape(t, [1]) : t))), []);
+
 /**
  * out[.., i, ..] = x[.., index[.., i, ..], ..] along `dim`: for each index the element of x that it points to, in the
  * shape of `index` (int32), which has the rank of x and is no larger than x in the other dims. x is float32, int32 or
@@ -145,6 +149,7 @@ const scatterOp: Op<ScatterAttrs> = define({
  */
 export const gather = (x: Tensor, dim: number, index: Tensor): Tensor => {
   checkInputs('gather', [x, index]);
+  if (x.rank === 0 && index.rank === 0) return asVectors([x, index], (x, index) => gather(x, dim, index));
   return apply(gatherOp, [x, index], { op: 'gather', dim: dimOf('gather', dim, x) })[0];
 };
 
@@ -157,6 +162,9 @@ export const gather = (x: Tensor, dim: number, index: Tensor): Tensor => {
  */
 export function scatterAdd(x: Tensor, dim: number, index: Tensor, source: Tensor): Tensor {
   checkInputs('scatterAdd', [x, index, source]);
+  if (x.rank === 0 && index.rank === 0) {
+    return asVectors([x, index, source], (x, index, source) => scatterAdd(x, dim, index, source));
+  }
   const attrs = { op: 'scatterAdd', dim: dimOf('scatterAdd', dim, x), shape: x.shape };
   if (source.rank !== index.rank || index.shape.some((size, d) => size > source.shape[d])) {
     throw new ShapeError(
@@ -254,6 +262,7 @@ export function maskedFill(x: Tensor, mask: Tensor, value: Operand): Tensor {
  */
 export function takeAlongDim(x: Tensor, indices: Tensor, dim: number): Tensor {
   checkInputs('takeAlongDim', [x, indices]);
+  if (x.rank === 0 && indices.rank === 0) return asVectors([x, indices], (x, indices) => takeAlongDim(x, indices, dim));
   const at = dimOf('takeAlongDim', dim, x);
   if (indices.rank !== x.rank) {
     throw new ShapeError(`takeAlongDim: expected indices of rank ${x.rank}, got ${format(indices.shape)}`);

@@ -12,6 +12,8 @@ import { between, coins, crowd, given, givenWhole, normal, SPECIAL, whole } from
 
 /** Shapes of x and of the indices. Gradients of the one are the other: each layout is of both. */
 const layouts: [title: string, x: Shape, index: Shape, dim: number][] = [
+  ['rank 0', [], [], 0],
+  ['rank 0, by a negative dim', [], [], -1],
   ['a vector', [7], [5], 0],
   ['one element', [1], [1], 0],
   ['more indices than elements', [3], [40], 0],
@@ -31,7 +33,7 @@ const layouts: [title: string, x: Shape, index: Shape, dim: number][] = [
 ];
 
 const shapes = layouts.flatMap(([title, x, index, dim]): Case[] => {
-  const size = x.at(dim)!;
+  const size = x.at(dim) ?? 1;
   return [
     { op: 'gather', title, inputs: [normal(x), whole(0, size, index)], run: (x, index) => gather(x, dim, index) },
     {

@@ -78,6 +78,12 @@ const made: Case[] = [
   },
   {
     op: 'gather',
+    title: 'takeAlongDim: rank 0',
+    inputs: [normal([]), whole(0, 1, [])],
+    run: (x, index) => [takeAlongDim(x, index, 0), takeAlongDim(x, index, -1)],
+  },
+  {
+    op: 'gather',
     title: 'takeAlongDim: by the order of argsort',
     inputs: [given([5, 1, 4, 2, 8, 7], [2, 3])],
     run: (x) => takeAlongDim(x, argsort(x), -1),
