@@ -83,6 +83,15 @@ export class Picture {
     const at = (x: number, y: number) => [share(bounds.x, x) * width, (1 - share(bounds.y, y)) * height] as const;
     const ink = cssVar('--ink');
     const card = cssVar('--card');
+    const drawn = tracks.map(({ path, color }) => ({ color, points: until(path, step).map(([x, y]) => at(x, y)) }));
+    const follow = (points: (readonly [number, number])[]) => {
+      for (const [x, y] of points) context.lineTo(x, y);
+    };
+    for (const { points } of drawn) this.stroke(cssVar('--halo'), 4, () => follow(points));
+    for (const { color, points } of drawn) this.stroke(color, 2.2, () => follow(points));
+    for (const { color, points } of drawn) this.dot(points[points.length - 1], 5, color, card);
+    this.dot(at(...start), 5, card, ink);
+    // Above the ends of those that got there.
     for (const minimum of minima) {
       const [x, y] = at(...minimum);
       this.stroke(ink, 2, () => {
@@ -95,14 +104,6 @@ export class Picture {
         }
       });
     }
-    const drawn = tracks.map(({ path, color }) => ({ color, points: until(path, step).map(([x, y]) => at(x, y)) }));
-    const follow = (points: (readonly [number, number])[]) => {
-      for (const [x, y] of points) context.lineTo(x, y);
-    };
-    for (const { points } of drawn) this.stroke(cssVar('--halo'), 4, () => follow(points));
-    for (const { color, points } of drawn) this.stroke(color, 2.2, () => follow(points));
-    for (const { color, points } of drawn) this.dot(points[points.length - 1], 5, color, card);
-    this.dot(at(...start), 5, card, ink);
   }
 
   private stroke(color: string, width: number, path: () => void): void {

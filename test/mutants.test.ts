@@ -53,6 +53,11 @@ describe('what is altered', () => {
     ['components', 'let a = b.x + c.zw.y;', ['x -> y', '+ -> -', 'zw -> wz', 'y -> x']],
     ['min and max, but no names like them', 'let a = min(b, max(c, minimum));', ['min -> max', 'max -> min']],
     ['select', 'let a = select(f(b, c), d, e);', ['f(b, c), d -> d, f(b, c)']],
+    [
+      'indices',
+      'let a = b[i]; let d = e[2u]; let g = c[h[j] + k].x;',
+      [...['i -> i + 1', '2u -> 3u', 'h[j] + k -> (h[j] + k) + 1', 'j -> j + 1', '+ -> -', 'x -> y']],
+    ],
     ['pointers are left alone', 'let a = f(&b); let c = *d;', []],
     ['types are left alone', 'let a = array<vec4<f32>, 4>(); let b: u32 = c;', []],
   ])('%s', (_, body, wanted) => {
@@ -61,7 +66,7 @@ describe('what is altered', () => {
 
   test('assignments, accumulations and calls are dropped or changed', () => {
     expect(changes('a[i] = b; s += c; n++; workgroupBarrier(); store(a, b); var d = e; return;')).toEqual([
-      ...['a[i] = b -> ', 's += c -> ', '+= -> -=', '+= -> =', 'n++ -> ', '++ -> --'],
+      ...['a[i] = b -> ', 'i -> i + 1', 's += c -> ', '+= -> -=', '+= -> =', 'n++ -> ', '++ -> --'],
       ...['workgroupBarrier() -> ', 'store(a, b) -> '],
     ]);
   });

@@ -148,7 +148,6 @@ function panel(canvas: Canvas, box: Box, { surface, runs }: Race, thickness: num
       const lines = pieces.map(([x1, y1, x2, y2]) => [place(x1, y1), place(x2, y2)]);
       if (lines.length > 0) canvas.stroke(lines, 1.2, LINE, 0.55);
     }
-    for (const minimum of surface.minima) cross(canvas, at(...minimum), 13);
     const paths = runs.map(({ path, contestant }) => ({
       line: path.x.map((x, i) => at(x, path.y[i])),
       color: rgb(contestant.color),
@@ -161,5 +160,7 @@ function panel(canvas: Canvas, box: Box, { surface, runs }: Race, thickness: num
       canvas.stroke([[end]], thickness * 4, color);
     }
     ring(canvas, at(...surface.start), 9);
+    // Above the ends of those that got there.
+    for (const minimum of surface.minima) cross(canvas, at(...minimum), 13);
   });
 }

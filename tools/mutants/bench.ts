@@ -14,7 +14,9 @@ import type { HostTensor } from '../../src/check/values.ts';
 import type { Shader } from '../../src/tensor/backend.ts';
 import type { Device } from '../../src/tensor/device.ts';
 import { DeviceError, ShaderError } from '../../src/tensor/errors.ts';
-import { altered, type Mutant, type Use, useName } from './mutant.ts';
+import { type Mutant, type Use, useName } from './mutant.ts';
+import { backwards } from './order.ts';
+import { Variants } from './variants.ts';
 
 /** How a case is run. */
 export interface Way {
@@ -89,6 +91,8 @@ export class Bench {
   private runs: Run[] = [];
   /** Runs of the cases marked large, by case; found when first needed. */
   private readonly large = new Map<number, Run[]>();
+  /** Whether runs pass unaltered with the last threads first. */
+  private readonly turns = new Map<Run, boolean>();
   /** How many mutants of a file each run caught. */
   private readonly catches = new Map<string, Map<Run, number>>();
   private caught = 0;
@@ -147,7 +151,10 @@ export class Bench {
     const variants = new Variants(mutant);
     const runs = this.runs.filter((run) => variants.touches(run));
     const verdict = await this.attempt(variants, this.inOrder(mutant.file, runs));
-    if (verdict.state !== 'survived' || !large) return verdict;
+    if (verdict.state !== 'survived') return verdict;
+    const turned = await this.attempt(new Variants(mutant, true), await this.turnable(runs));
+    if (turned.state === 'caught') return { ...turned, how: `last threads first: ${turned.how}` };
+    if (!large) return verdict;
     const ops = new Set(runs.map(({ item }) => this.cases[item].op));
     for (const [item, { op, large }] of this.cases.entries()) {
       if (!large || !ops.has(op)) continue;
@@ -158,6 +165,20 @@ export class Bench {
       if (last.state === 'caught') return last;
     }
     return verdict;
+  }
+
+  /** Those of some runs in which threads have an order, and that pass unaltered where the last of them come first. */
+  private async turnable(runs: Run[]): Promise<Run[]> {
+    const found: Run[] = [];
+    for (const run of runs.filter(({ uses }) => uses.some(({ shader }) => backwards(shader) !== shader))) {
+      if (!this.turns.has(run)) {
+        this.onStep(2 * run.ms);
+        const fault = await this.fault(run, (_, { shader, ...rest }) => ({ ...rest, shader: backwards(shader) }));
+        this.turns.set(run, fault === null);
+      }
+      if (this.turns.get(run)) found.push(run);
+    }
+    return found;
   }
 
   private async attempt(variants: Variants, runs: Run[]): Promise<Verdict> {
@@ -293,53 +314,4 @@ function poison(backend: WebGpuBackend, handle: Buffer): void {
   const storage = { backend, handle, references: 1, version: 0 };
   const view = { storage, dtype: 'int32', shape: [length], strides: [1], offset: 0 } as const;
   backend.write(view, new Int32Array(length).fill(POISON));
-}
-
-/** The shaders that a mutant alters, as they become. */
-class Variants {
-  readonly mutant: Mutant;
-  private readonly shaders = new Map<string, Shader | null>();
-  /** Whether it alters a use: runs share these objects. */
-  private readonly known = new Map<Use, boolean>();
-  private readonly able = new Map<string, boolean>();
-
-  constructor(mutant: Mutant) {
-    this.mutant = mutant;
-  }
-
-  private change(use: Use, name = useName(use)): Shader | null {
-    let shader = this.shaders.get(name);
-    if (shader === undefined) {
-      shader = altered(this.mutant, use);
-      this.shaders.set(name, shader);
-    }
-    return shader;
-  }
-
-  of(use: Use): Shader {
-    return this.change(use) ?? use.shader;
-  }
-
-  all(): Shader[] {
-    return [...this.shaders.values()].filter((shader) => shader !== null);
-  }
-
-  touches({ uses }: Run): boolean {
-    return uses.some((use) => {
-      if (!this.known.has(use)) this.known.set(use, this.change(use) !== null);
-      return this.known.get(use)!;
-    });
-  }
-
-  /** Whether all that the mutant alters in a run compiles. */
-  async compile({ uses }: Run, compiles: (shader: Shader) => Promise<boolean>): Promise<boolean> {
-    for (const use of uses) {
-      const name = useName(use);
-      const shader = this.change(use, name);
-      if (!shader) continue;
-      if (!this.able.has(name)) this.able.set(name, await compiles(shader));
-      if (!this.able.get(name)) return false;
-    }
-    return true;
-  }
 }

@@ -41,7 +41,12 @@ export function changesOf(text: string): Change[] {
   const tokens = tokenize(text);
   return partsOf(tokens)
     .flatMap((part) => {
-      const all = [...marks(tokens, part), ...words(tokens, part), ...(part.kind === 'fn' ? whole(tokens, part) : [])];
+      const all = [
+        ...marks(tokens, part),
+        ...indices(tokens, part),
+        ...words(tokens, part),
+        ...(part.kind === 'fn' ? whole(tokens, part) : []),
+      ];
       return all.map(([operator, from, to, after]) => {
         const start = tokens[from].at;
         const end = tokens[to].at + tokens[to].text.length;
@@ -93,6 +98,17 @@ function loopSteps(tokens: Token[], from: number, to: number): Set<number> {
     for (let k = step; k < end; k++) found.add(k);
   }
   return found;
+}
+
+/** Indices: the next one, where it is not a number, which becomes another anyway. */
+function* indices(tokens: Token[], { from, to }: Part): Generator<Draft> {
+  for (let i = from + 1; i < to; i++) {
+    if (tokens[i].text !== '[' || !endsOperand(tokens[i - 1])) continue;
+    const last = closing(tokens, i) - 1;
+    if (last === i + 1 && tokens[last].kind === 'number') continue;
+    const index = span(tokens, i + 1, last);
+    yield ['index', i + 1, last, (text) => (last === i + 1 ? `${index(text)} + 1` : `(${index(text)}) + 1`)];
+  }
 }
 
 /** Numbers, components, min and max, and what select selects. */
