@@ -3,12 +3,12 @@ import { copyFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { build } from 'esbuild';
 
-/** Writes main.js, children/NAME.js and torch_child.py into a folder. */
-export async function bundle(outdir, libraries = ['downhill', 'tfjs', 'jax']) {
+/** Writes main.js (or another program), children/NAME.js and torch_child.py into a folder. */
+export async function bundle(outdir, libraries = ['downhill', 'tfjs', 'jax'], program = 'main') {
   const root = new URL('..', import.meta.url).pathname;
   await build({
     absWorkingDir: root,
-    entryPoints: ['bench/main.ts', ...libraries.map((name) => `bench/children/${name}.ts`)],
+    entryPoints: [`bench/${program}.ts`, ...libraries.map((name) => `bench/children/${name}.ts`)],
     outbase: 'bench',
     outdir,
     bundle: true,
