@@ -12,7 +12,7 @@ import type { DType, HostArray } from '../tensor/dtype.ts';
 import { CompileError, IndexError, ShapeError } from '../tensor/errors.ts';
 import { randomState, setRandomState } from '../tensor/random.ts';
 import { scope } from '../tensor/scope.ts';
-import { format, type Shape } from '../tensor/shape.ts';
+import { elementCount, format, type Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
 /** Examples on the host. */
@@ -80,11 +80,15 @@ interface TaskOptions {
 
 /** What a task is, found without computing. */
 export interface Task {
+  /** The shapes of one example's input and target, in words. */
+  shapes: string;
   device: Device;
   /** Classes that the model tells apart; null where the targets are no class indices. */
   classes: number | null;
   /** The label of examples that the loss leaves out. */
   ignoreIndex: number;
+  /** Throws what the model's ops throw where it does not take a batch of such shapes. */
+  takes(examples: Examples): void;
 }
 
 /**
@@ -98,10 +102,6 @@ export function taskOf(
   { loss, ignoreIndex = IGNORE, augment }: TaskOptions,
 ): Task {
   const device = deviceOf(model);
-  const specs = [
-    { shape: examples.shape, dtype: dtypeOf(examples.x) },
-    { shape: yShapeOf(examples), dtype: dtypeOf(examples.y) },
-  ];
   const classesOf = (x: Tensor, y: Tensor): number | null => {
     const output = model.call(augment ? augment(x) : x);
     const { shape } = loss(output, y);
@@ -110,28 +110,43 @@ export function taskOf(
     }
     return isClassification(output, y) ? output.shape[1] : null;
   };
-  try {
-    return { device, classes: dryRun(device, specs, classesOf), ignoreIndex };
-  } catch (error) {
-    if (!(error instanceof CompileError)) throw error;
-    // What cannot be traced is computed, as if for evaluation.
-    const random = randomState();
-    const restore = evaluating(model);
+  const trace = (batch: Examples): number | null => {
+    const specs = [
+      { shape: batch.shape, dtype: dtypeOf(batch.x) },
+      { shape: yShapeOf(batch), dtype: dtypeOf(batch.y) },
+    ];
     try {
-      const classes = noGrad(() => scope(() => classesOf(...pairOf(upload(examples, device)))));
-      return { device, classes, ignoreIndex };
-    } finally {
-      restore();
-      setRandomState(random);
+      return dryRun(device, specs, classesOf);
+    } catch (error) {
+      if (!(error instanceof CompileError)) throw error;
+      // What cannot be traced is computed, as if for evaluation.
+      const random = randomState();
+      const restore = evaluating(model);
+      try {
+        return noGrad(() => scope(() => classesOf(...pairOf(upload(batch, device)))));
+      } finally {
+        restore();
+        setRandomState(random);
+      }
     }
-  }
+  };
+  const takes = (batch: Examples) => void trace(batch);
+  return { shapes: shapesOf(examples), device, classes: trace(examples), ignoreIndex, takes };
 }
 
 const pairOf = ({ x, y }: Pair): [Tensor, Tensor] => [x, y];
 
 const dtypeOf = (values: HostArray): DType => (values instanceof Int32Array ? 'int32' : 'float32');
 
-const placeOf = (data: Data, index: number): string => data.where?.(index) ?? `example ${index}`;
+/** The shapes of one example's input and target, in words. */
+const shapesOf = (examples: Examples): string =>
+  `${format(examples.shape.slice(1))} and ${format(yShapeOf(examples).slice(1))}`;
+
+/** Where an example came from, in words. */
+export const placeOf = (data: Data, index: number): string => data.where?.(index) ?? `example ${index}`;
+
+const placesOf = (data: Data, indices: ArrayLike<number>): string =>
+  `${placeOf(data, indices[0])}${indices.length === 1 ? '' : ` and the ${indices.length - 1} of its batch`}`;
 
 /** Throws an IndexError for the first label that is no class. `indices` are those of their examples. */
 export function checkLabels(
@@ -148,6 +163,23 @@ export function checkLabels(
   }
 }
 
+/** Throws a ShapeError where a batch is not what was asked for, or not as long as its shapes say. */
+function checkSizes(op: string, data: Data, examples: Examples, indices: ArrayLike<number>): void {
+  const [n, yShape] = [indices.length, yShapeOf(examples)];
+  if (rowsOf(examples) !== n) {
+    throw new ShapeError(`${op}: asked the data for ${n} examples, got a batch of shape ${format(examples.shape)}`);
+  }
+  for (const [what, { length }, shape] of [
+    ['x', examples.x, examples.shape] as const,
+    ['y', examples.y, yShape] as const,
+  ]) {
+    if (shape[0] === n && shape.every(Number.isInteger) && length === elementCount(shape)) continue;
+    throw new ShapeError(
+      `${op}: ${placesOf(data, indices)}: expected ${what} of shape ${format(shape)}, got ${length} numbers`,
+    );
+  }
+}
+
 /** Throws where a batch is not what was asked for, or holds labels that are no classes. */
 export function checkExamples(
   op: string,
@@ -155,20 +187,44 @@ export function checkExamples(
   indices: ArrayLike<number>,
   task: Task & { data: Data },
 ): void {
-  if (rowsOf(examples) !== indices.length) {
-    throw new ShapeError(
-      `${op}: asked the data for ${indices.length} examples, got a batch of shape ${format(examples.shape)}`,
-    );
-  }
+  checkSizes(op, task.data, examples, indices);
   checkLabels(op, examples.y, task, indices);
+}
+
+/**
+ * The examples of these indices. Throws a ShapeError where there are more or fewer numbers than the shapes say: it names the
+ * first example that is of another size, for which they are asked for one by one.
+ */
+export async function batchOf(op: string, data: Data, indices: ArrayLike<number>): Promise<Examples> {
+  const examples = await data.batch(indices);
+  try {
+    checkSizes(op, data, examples, indices);
+  } catch (error) {
+    if (rowsOf(examples) !== indices.length) throw error;
+    const size = (shape: Shape) => (shape.every(Number.isInteger) ? elementCount(shape.slice(1)) : undefined);
+    const expected = { x: size(examples.shape), y: size(yShapeOf(examples)) };
+    for (const index of Array.from(indices)) {
+      const one = await data.batch([index]);
+      for (const what of ['x', 'y'] as const) {
+        const { length } = one[what];
+        expected[what] ??= length;
+        if (length === expected[what]) continue;
+        throw new ShapeError(
+          `${op}: ${placeOf(data, index)}: expected ${expected[what]} numbers in ${what}, got ${length}`,
+        );
+      }
+    }
+    throw error;
+  }
+  return examples;
 }
 
 /** Examples looked at together. */
 const CHUNK = 256;
 
 /**
- * Looks at all examples once, so that no training begins on data that would spoil it. Throws what checkExamples throws, and
- * a DataError that names the first example with a NaN or an infinity. Data that says it is `checked` is not read. Gives the
+ * Looks at all examples once, so that no training begins on data that would spoil it. Throws what batchOf and checkExamples
+ * throw, what the model's ops throw of examples of other shapes than those before, and a DataError that names the first example with a NaN or an infinity. Data that says it is `checked` is not read. Gives the
  * labels that there are; null where not all were seen.
  */
 export async function checkData(op: string, data: Data, task: Task, signal?: AbortSignal): Promise<Set<number> | null> {
@@ -178,8 +234,9 @@ export async function checkData(op: string, data: Data, task: Task, signal?: Abo
   const seen = new Set<number>();
   for (let from = 0; from < data.length && !signal?.aborted; from += CHUNK) {
     const indices = Array.from({ length: Math.min(CHUNK, data.length - from) }, (_, i) => from + i);
-    const examples = await data.batch(indices);
+    const examples = await batchOf(op, data, indices);
     checkExamples(op, examples, indices, { ...task, data });
+    if (shapesOf(examples) !== task.shapes) checkShapes(op, data, examples, indices, task);
     if (task.classes !== null) for (const label of examples.y) seen.add(label);
     for (const [what, values] of Object.entries({ x: examples.x, y: examples.y })) {
       const at = firstBad(values);
@@ -191,6 +248,16 @@ export async function checkData(op: string, data: Data, task: Task, signal?: Abo
   }
   setRandomState(random);
   return signal?.aborted ? null : seen;
+}
+
+/** Throws a ShapeError that names the examples, where the model does not take them in these shapes. */
+function checkShapes(op: string, data: Data, examples: Examples, indices: ArrayLike<number>, task: Task): void {
+  try {
+    task.takes(examples);
+  } catch (error) {
+    const words = `examples are ${shapesOf(examples)} here, ${task.shapes} before (${(error as Error).message})`;
+    throw new ShapeError(`${op}: ${placesOf(data, indices)}: ${words}`);
+  }
 }
 
 /** What checkData does, and a DataError for a class that the data names and has no example of, unless it is a part of others. */
@@ -210,13 +277,12 @@ export async function checkEvaluation(
   if (data.length === 0) return;
   const random = randomState();
   const restore = evaluating(model);
-  let task: Task;
   try {
     const few = Array.from({ length: Math.min(CHUNK, data.length) }, (_, i) => i);
-    task = taskOf(op, model, await data.batch(few), options);
+    const task = taskOf(op, model, await batchOf(op, data, few), options);
+    await checkData(op, data, task, signal);
   } finally {
     restore();
     setRandomState(random);
   }
-  await checkData(op, data, task, signal);
 }

@@ -3,7 +3,16 @@ import { readBytes } from '#files';
 import type { Module } from '../nn/module.ts';
 import { type EMA, GradScaler, type Optimizer } from '../optim/index.ts';
 import { nextStream, randomState, type Stream, setRandomState, shuffled } from '../tensor/random.ts';
-import { checkData, checkExamples, checkTraining, type Data, type Examples, type Task, taskOf } from './batch.ts';
+import {
+  batchOf,
+  checkData,
+  checkExamples,
+  checkTraining,
+  type Data,
+  type Examples,
+  type Task,
+  taskOf,
+} from './batch.ts';
 import type { Callback, EpochReport, Training, TrainingState } from './callback.ts';
 import { Checkpoints, decodeCheckpoint, restore } from './checkpoint.ts';
 import { Evaluator } from './evaluate.ts';
@@ -86,7 +95,7 @@ class Run implements Training {
     const { data, validation, batchSize, loss, ignoreIndex, augment, resume, signal } = options;
     const first = Array.from({ length: Math.min(batchSize, data.length) }, (_, i) => i);
     const random = randomState();
-    const examples = await data.batch(first);
+    const examples = await batchOf('fit', data, first);
     setRandomState(random);
     model.train();
     const task = taskOf('fit', model, examples, { loss, ignoreIndex, augment });

@@ -4,7 +4,7 @@ import { crossEntropy } from '../ops/index.ts';
 import { checkWhole } from '../optim/check.ts';
 import type { Optimizer } from '../optim/index.ts';
 import { shuffled } from '../tensor/random.ts';
-import { checkExamples, checkTraining, type Data, type Loss, taskOf } from './batch.ts';
+import { batchOf, checkExamples, checkTraining, type Data, type Loss, taskOf } from './batch.ts';
 import { kept } from './keep.ts';
 import { type Axis, chart, logTicks, roundTicks } from './report-chart.ts';
 import { Running } from './report-format.ts';
@@ -121,7 +121,7 @@ async function* batches(data: Data, batchSize: number) {
     const order = shuffled(data.length);
     for (let at = 0; at < data.length; at += batchSize) {
       const indices = order.subarray(at, at + batchSize);
-      yield { indices, examples: await data.batch(indices) };
+      yield { indices, examples: await batchOf('findLr', data, indices) };
     }
   }
 }
