@@ -158,7 +158,7 @@ describe('refuses, before anything is trained,', () => {
     class Mean extends nn.Module {
       last = new nn.Linear(1, 1);
       override forward(x: Tensor): Tensor {
-        return this.last.call(x.mean(1, { keepdim: true }));
+        return this.last.call(x.mean(1, true));
       }
     }
     const model = owned(new Mean());

@@ -44,7 +44,8 @@ export interface TrainingState {
   random: { seed: number; stream: number };
   /** The learning rates of the parameter groups, which a schedule's factor applies to. */
   lr: number[];
-  /** State of a scheduler, where there is one. */
+  /** What the schedule is, in words, and its state. */
+  scheduleKind: string;
   schedule: unknown;
   /** Sums over the epoch so far. */
   totals: { loss: number; correct: number; count: number };

@@ -14,7 +14,7 @@ import {
   taskOf,
 } from './batch.ts';
 import type { Callback, EpochReport, Training, TrainingState } from './callback.ts';
-import { Checkpoints, decodeCheckpoint, restore } from './checkpoint.ts';
+import { Checkpoints, decodeCheckpoint, loadPart, restore } from './checkpoint.ts';
 import { Evaluator } from './evaluate.ts';
 import { checkPrecision, type FitOptions, type FitSettings, settingsOf } from './fit-options.ts';
 import { scheduleOf } from './schedule.ts';
@@ -122,7 +122,8 @@ class Run implements Training {
     const { step, epoch, position, order, data, options, schedule } = this;
     const state = {
       ...{ step, epoch, position, examples: data.length, batchSize: options.batchSize, accumulate: options.accumulate },
-      ...{ order, random: randomState(), ...schedule.state(), history: [...this.history] },
+      ...{ order, random: randomState(), history: [...this.history] },
+      ...{ scheduleKind: schedule.kind, ...schedule.state() },
     };
     const [totals, running] = [{ ...this.totals }, [...this.running]];
     for (const stepped of running) addTo(totals, await stepped);
@@ -145,8 +146,18 @@ class Run implements Training {
         `resume: the checkpoint was made ${saved.ema ? 'with' : 'without'} ema, got ${this.ema ? 'one' : 'none'}`,
       );
     }
-    await restore(this, saved);
-    this.schedule.load(state);
+    const { kind } = this.schedule;
+    if (state.scheduleKind !== kind) {
+      throw new RangeError(`resume: the checkpoint was made with schedule ${state.scheduleKind}, got ${kind}`);
+    }
+    const before = this.schedule.state();
+    try {
+      loadPart('schedule', () => this.schedule.load(state));
+      await restore(this, saved);
+    } catch (error) {
+      this.schedule.load(before);
+      throw error;
+    }
     setRandomState(random);
     Object.assign(this, { step, epoch, position, order, totals, history, reported: step });
   }
