@@ -219,6 +219,31 @@ export async function batchOf(op: string, data: Data, indices: ArrayLike<number>
   return examples;
 }
 
+/**
+ * Throws a ShapeError where the model does not take as few examples as are left for the last batch of an epoch: batch norm
+ * wants more than one. `examples` are those of a whole batch.
+ */
+export function checkLast(op: string, { length }: Data, examples: Examples, task: Task): void {
+  const batchSize = rowsOf(examples);
+  const left = length % batchSize;
+  if (left === 0) return;
+  const first = <V extends HostArray>(values: V) => values.subarray(0, (values.length / batchSize) * left) as V;
+  const { x, y, shape, yShape } = examples;
+  const few = { x: first(x), y: first(y), shape: [left, ...shape.slice(1)] };
+  try {
+    task.takes({ ...few, ...(yShape && { yShape: [left, ...yShape.slice(1)] }) });
+  } catch (error) {
+    const words = `has ${left} of ${length} examples, which the model does not take (${(error as Error).message})`;
+    throw new ShapeError(
+      `${op}: the last batch of an epoch ${words}: set dropLast, or another batchSize than ${batchSize}`,
+    );
+  }
+}
+
+/** How many of so many examples fill batches, where a last one of one example is left out since batch norm cannot take it. */
+export const withoutLone = (length: number, batchSize: number): number =>
+  length > batchSize && length % batchSize === 1 ? length - 1 : length;
+
 /** Examples looked at together. */
 const CHUNK = 256;
 

@@ -38,6 +38,7 @@ export interface TrainingState {
   examples: number;
   batchSize: number;
   accumulate: number;
+  dropLast: boolean;
   /** The random stream that put the epoch's examples into order; null where they are not shuffled. */
   order: { seed: number; stream: number } | null;
   /** The random state. */

@@ -7,6 +7,7 @@ import {
   batchOf,
   checkData,
   checkExamples,
+  checkLast,
   checkTraining,
   type Data,
   type Examples,
@@ -53,6 +54,8 @@ class Run implements Training {
   private readonly schedule: ReturnType<typeof scheduleOf>;
   private readonly checkpoints: Checkpoints | null;
   private readonly running: Promise<Stepped & { lr: number }>[] = [];
+  /** Examples of an epoch. */
+  private readonly end: number;
   private order: Stream | null = null;
   private position = 0;
   private totals = { loss: 0, correct: 0, count: 0 };
@@ -71,7 +74,8 @@ class Run implements Training {
     this.options = options;
     this.checkpoints = checkpoint ? new Checkpoints(checkpoint) : null;
     this.callbacks = [...callbacks, ...(this.checkpoints ? [this.checkpoints] : [])];
-    this.stepsPerEpoch = Math.ceil(data.length / (batchSize * accumulate));
+    this.end = options.dropLast ? data.length - (data.length % batchSize) : data.length;
+    this.stepsPerEpoch = Math.ceil(this.end / (batchSize * accumulate));
     this.steps = this.stepsPerEpoch * epochs;
     this.schedule = scheduleOf(options.schedule, optimizer, options.scheduleBy);
     const probes = callbacks.flatMap(({ probe }) => probe ?? []);
@@ -101,6 +105,7 @@ class Run implements Training {
     const task = taskOf('fit', model, examples, { loss, ignoreIndex, augment });
     checkPrecision(options.precision, task.device);
     checkExamples('fit', examples, first, { ...task, data });
+    if (!options.dropLast) checkLast('fit', data, examples, task);
     if (options.check) await checkTraining('fit', data, task, signal);
     if (options.check && validation) await checkData('fit: validation', validation, task, signal);
     const saved = resume === undefined ? null : typeof resume === 'string' ? await readBytes(resume) : resume;
@@ -121,7 +126,8 @@ class Run implements Training {
   async state(): Promise<TrainingState> {
     const { step, epoch, position, order, data, options, schedule } = this;
     const state = {
-      ...{ step, epoch, position, examples: data.length, batchSize: options.batchSize, accumulate: options.accumulate },
+      ...{ step, epoch, position, examples: data.length },
+      ...{ batchSize: options.batchSize, accumulate: options.accumulate, dropLast: options.dropLast },
       ...{ order, random: randomState(), history: [...this.history] },
       ...{ scheduleKind: schedule.kind, ...schedule.state() },
     };
@@ -133,9 +139,9 @@ class Run implements Training {
   private async resume(bytes: Uint8Array): Promise<void> {
     const saved = decodeCheckpoint(bytes);
     const { step, epoch, position, order, totals, history, random, ...state } = saved.training;
-    const { batchSize, accumulate } = this.options;
-    for (const [name, mine] of Object.entries({ examples: this.data.length, batchSize, accumulate })) {
-      const its = state[name as 'examples' | 'batchSize' | 'accumulate'];
+    const { batchSize, accumulate, dropLast } = this.options;
+    for (const [name, mine] of Object.entries({ examples: this.data.length, batchSize, accumulate, dropLast })) {
+      const its = state[name as 'examples' | 'batchSize' | 'accumulate' | 'dropLast'];
       if (its !== mine) throw new RangeError(`resume: the checkpoint was made with ${name} ${its}, got ${mine}`);
     }
     const mine = this.scaler ? 'float16' : 'float32';
@@ -206,7 +212,7 @@ class Run implements Training {
       ? shuffled(data.length, this.order)
       : Uint32Array.from({ length: data.length }, (_, i) => i);
     model.train();
-    while (this.position < data.length && !this.ended) {
+    while (this.position < this.end && !this.ended) {
       const { batches, position } = await this.batchesFrom(order);
       await this.takeStep(batches, position);
       if (this.running.length > AHEAD) await this.report();
@@ -216,7 +222,7 @@ class Run implements Training {
       }
     }
     while (this.running.length > 0) await this.report();
-    if (this.position < data.length) return false;
+    if (this.position < this.end) return false;
     const validated = await this.validate();
     // Cut off: validation is made up for by whoever resumes.
     if (!validated) return false;
@@ -240,8 +246,8 @@ class Run implements Training {
     const { data, options, task } = this;
     const batches: Examples[] = [];
     let { position } = this;
-    while (batches.length < options.accumulate && position < data.length) {
-      const indices = order.subarray(position, position + options.batchSize);
+    while (batches.length < options.accumulate && position < this.end) {
+      const indices = order.subarray(position, Math.min(position + options.batchSize, this.end));
       const examples = data.batch(indices);
       // Without a turn of other work in between, where the data needs none.
       const batch = examples instanceof Promise ? await examples : examples;

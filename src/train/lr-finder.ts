@@ -4,7 +4,7 @@ import { crossEntropy } from '../ops/index.ts';
 import { checkWhole } from '../optim/check.ts';
 import type { Optimizer } from '../optim/index.ts';
 import { shuffled } from '../tensor/random.ts';
-import { batchOf, checkExamples, checkTraining, type Data, type Loss, taskOf } from './batch.ts';
+import { batchOf, checkExamples, checkTraining, type Data, type Loss, taskOf, withoutLone } from './batch.ts';
 import { kept } from './keep.ts';
 import { type Axis, chart, logTicks, roundTicks } from './report-chart.ts';
 import { Running } from './report-format.ts';
@@ -115,12 +115,13 @@ export async function findLr(model: Module, options: FindLrOptions): Promise<Fou
 
 const short = (value: number) => String(Number(value.toPrecision(3)));
 
-/** Batches of examples in random order, over and over. */
+/** Batches of examples in random order, over and over, but for a last one of one example. */
 async function* batches(data: Data, batchSize: number) {
   for (;;) {
     const order = shuffled(data.length);
-    for (let at = 0; at < data.length; at += batchSize) {
-      const indices = order.subarray(at, at + batchSize);
+    const end = withoutLone(data.length, batchSize);
+    for (let at = 0; at < end; at += batchSize) {
+      const indices = order.subarray(at, Math.min(at + batchSize, end));
       yield { indices, examples: await batchOf('findLr', data, indices) };
     }
   }
