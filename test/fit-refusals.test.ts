@@ -3,10 +3,12 @@ import {
   crossEntropy,
   type Data,
   type Examples,
+  evaluate,
   findLr,
   ImageSet,
   mseLoss,
   nn,
+  sanity,
   setDefaultDevice,
   type Tensor,
   fit as train,
@@ -51,6 +53,21 @@ describe('refuses, before anything is trained,', () => {
     ],
   ])('%j', async (options, message) => {
     expect(await refused(options)).toContain(message);
+  });
+
+  test('data that is not had by indices', async () => {
+    const rows = [{ x: [1], y: 0 }];
+    const words = 'data.fromIterable() makes it of examples { x, y }';
+    const wanted = 'expected data with length and batch(indices), got';
+    expect(await refused({ data: rows })).toBe(`fit: ${wanted} an array: ${words}`);
+    expect(await refused({ data: new Set(rows) })).toBe(`fit: ${wanted} an object without them: ${words}`);
+    expect(await refused({ data: undefined })).toBe(`fit: ${wanted} undefined: ${words}`);
+    expect(await refused({ validation: rows })).toBe(`fit: validation: ${wanted} an array: ${words}`);
+    const model = network();
+    const data = rows as unknown as Data;
+    await expect(findLr(model, { data, optimizer: adam(model) })).rejects.toThrow(`findLr: ${wanted} an array`);
+    await expect(sanity(model, { data })).rejects.toThrow(`sanity: ${wanted} an array`);
+    await expect(evaluate(model, data)).rejects.toThrow(`evaluate: ${wanted} an array`);
   });
 
   test('labels that come with their batches, before the step that has them', async () => {

@@ -42,6 +42,15 @@ export interface Data {
   where?(index: number): string;
 }
 
+/** Throws a TypeError where data is not had by indices, as where it is an array of examples. */
+export function checkIsData(op: string, data: Data): void {
+  if (typeof data?.batch === 'function' && typeof data.length === 'number') return;
+  const got = Array.isArray(data) ? 'an array' : typeof data === 'object' ? 'an object without them' : typeof data;
+  throw new TypeError(
+    `${op}: expected data with length and batch(indices), got ${got}: data.fromIterable() makes it of examples { x, y }`,
+  );
+}
+
 /** A mean over a batch, as one number. */
 export type Loss = (output: Tensor, target: Tensor) => Tensor;
 

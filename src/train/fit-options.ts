@@ -6,7 +6,7 @@ import { EMA, type GradScalerOptions, LBFGS, type Optimizer } from '../optim/ind
 import type { Device } from '../tensor/device.ts';
 import { DeviceError } from '../tensor/errors.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import type { Data, Loss } from './batch.ts';
+import { checkIsData, type Data, type Loss } from './batch.ts';
 import type { Callback } from './callback.ts';
 import type { CheckpointOptions } from './checkpoint.ts';
 import { checkSchedules, type Schedule } from './schedule.ts';
@@ -108,6 +108,8 @@ export function settingsOf(model: Module, options: FitOptions): FitSettings {
   if (unknown !== undefined) {
     throw new TypeError(`fit: there is no option ${unknown}; there are ${Object.keys(OPTIONS).join(', ')}`);
   }
+  checkIsData('fit', data);
+  if (options.validation) checkIsData('fit: validation', options.validation);
   checkWhole('fit', { batchSize, epochs, accumulate }, 1);
   if (checkpoint?.every !== undefined) checkWhole('fit', { 'checkpoint.every': checkpoint.every }, 1);
   for (const { probe } of callbacks) if (probe) checkWhole('fit', { "a probe's interval": probe.interval }, 1);

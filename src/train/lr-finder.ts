@@ -4,7 +4,16 @@ import { crossEntropy } from '../ops/index.ts';
 import { checkWhole } from '../optim/check.ts';
 import type { Optimizer } from '../optim/index.ts';
 import { shuffled } from '../tensor/random.ts';
-import { batchOf, checkExamples, checkTraining, type Data, type Loss, taskOf, withoutLone } from './batch.ts';
+import {
+  batchOf,
+  checkExamples,
+  checkIsData,
+  checkTraining,
+  type Data,
+  type Loss,
+  taskOf,
+  withoutLone,
+} from './batch.ts';
 import { kept } from './keep.ts';
 import { type Axis, chart, logTicks, roundTicks } from './report-chart.ts';
 import { Running } from './report-format.ts';
@@ -54,6 +63,7 @@ const BLOWN = 4;
  */
 export async function findLr(model: Module, options: FindLrOptions): Promise<FoundLr> {
   const { data, loss = crossEntropy, optimizer, from = 1e-7, to = 10, steps = 100, batchSize = 64 } = options;
+  checkIsData('findLr', data);
   checkWhole('findLr', { steps, batchSize }, 1);
   if (!(from > 0 && to > from && steps > 2)) {
     throw new RangeError(`findLr: expected 0 < from < to and at least 3 steps, got ${from}, ${to} and ${steps} steps`);

@@ -7,7 +7,16 @@ import { checkWhole } from '../optim/check.ts';
 import { Adam, type Optimizer } from '../optim/index.ts';
 import { shuffled } from '../tensor/random.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { batchOf, checkExamples, checkTraining, type Data, type Loss, type Task, taskOf } from './batch.ts';
+import {
+  batchOf,
+  checkExamples,
+  checkIsData,
+  checkTraining,
+  type Data,
+  type Loss,
+  type Task,
+  taskOf,
+} from './batch.ts';
 import { kept } from './keep.ts';
 import { agree, atChance, checkOfData, isMean, lossOf, raises, reaches } from './sanity-checks.ts';
 import { byHeart } from './sanity-overfit.ts';
@@ -47,6 +56,7 @@ const TINY = 4;
  */
 export async function sanity(model: Module, options: SanityOptions): Promise<SanityReport> {
   const { data, loss = crossEntropy, batchSize = 64, examples = 20, steps = 500 } = options;
+  checkIsData('sanity', data);
   checkWhole('sanity', { batchSize, examples, steps }, 1);
   if (data.length === 0) throw new RangeError('sanity: expected at least one example, got none');
   const putBack = await kept(model);
