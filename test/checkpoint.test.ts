@@ -248,6 +248,19 @@ describe('files', () => {
     }
   });
 
+  test('take drafts away that killed processes left behind, and no others', async () => {
+    const child = spawn(process.execPath, ['-e', '']);
+    await new Promise((done) => child.on('close', done));
+    const dead = child.pid;
+    const at = join(folder, 'drafts');
+    await mkdir(at);
+    const mine = ['a.bin', `a.bin.${process.ppid}.tmp`, `b.bin.${dead}.tmp`, 'a.bin.old.tmp', `a.bin.${dead}.tmp.txt`];
+    for (const name of [...mine.slice(1), `a.bin.${dead}.tmp`]) await writeFile(join(at, name), 'half');
+    await writeWhole(join(at, 'a.bin'), 'whole');
+    expect((await readdir(at)).sort()).toEqual(mine.sort());
+    expect(await readFile(join(at, 'a.bin'), 'utf8')).toBe('whole');
+  });
+
   test('that cannot be written at all are told of before training', async () => {
     await writeFile(join(folder, 'a-file'), '');
     await expect(run('a-file/below')).rejects.toThrow(/^checkpoint: cannot write .*a-file/);

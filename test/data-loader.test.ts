@@ -1,7 +1,16 @@
 // Batches in seeded order that resumes to the bit, prefetch, and the lifetimes of tensors.
 import { type Device, init, keep, manualSeed, memory, type Tensor } from 'downhill';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { DataError, DataLoader, epochOrder, fromArrays, type LoaderOptions, stream } from '../src/data/index.ts';
+import {
+  DataError,
+  DataLoader,
+  type Example,
+  epochOrder,
+  fromArrays,
+  type LoaderOptions,
+  type Source,
+  stream,
+} from '../src/data/index.ts';
 import { counted } from './counted.ts';
 
 let gpu: Device;
@@ -204,4 +213,62 @@ test('stream: batches from an iterable without end, closed when the loop ends', 
     { device: cpu },
   );
   await expect(ragged.next()).rejects.toThrow('row 1: expected 1 numbers in x as before, got 2');
+});
+
+test('stream refuses what is no number or label when it would be handed out, by row and name', async () => {
+  const good = { x: [1, 2], y: 1 };
+  const refusal = async (bad: unknown, options: object = {}) => {
+    const given: number[] = [];
+    const read = async () => {
+      const examples = [good, good, good, bad] as Example[];
+      const batches = stream(examples, { batchSize: 2, device: cpu, labels: true, name: 'log', ...options });
+      for await (const { x } of batches) given.push(x.shape[0]);
+    };
+    const error = await read().then(
+      () => new Error('was not refused'),
+      (caught: Error) => caught,
+    );
+    expect(given).toEqual([2]); // the batch before is handed out
+    expect(error).toBeInstanceOf(DataError);
+    return error.message;
+  };
+  expect(await refusal({ x: [1, Number.NaN], y: 0 })).toBe('log, row 3: x is NaN at element 1');
+  expect(await refusal({ x: [1, 2], y: 0.5 })).toBe('log, row 3: expected a class index as label, got 0.5');
+  expect(await refusal({ x: [1, 2], y: -4 })).toBe('log, row 3: label -4 is out of range, expected 0 or more');
+  expect(await refusal({ x: [1, 2] })).toBe('log, row 3: expected an example { x, y } of numbers, got y undefined');
+  expect(await refusal({ x: [1, 2], y: Number.POSITIVE_INFINITY }, { labels: false, name: undefined })).toBe(
+    'row 3: y is Infinity',
+  );
+});
+
+test('DataLoader refuses what is no number or label when it would be handed out, by the name that the data gives', async () => {
+  const source = (spoil: { x?: number; y?: number }, more: Partial<Source> = {}): Source => ({
+    length: 4,
+    batch: (indices) => ({
+      x: Float32Array.from(Array.from(indices).flatMap((i) => [i, i === 3 ? (spoil.x ?? 0) : 0])),
+      y: Int32Array.from(indices, (i) => (i === 3 ? (spoil.y ?? 0) : 0)),
+      shape: [indices.length, 2],
+    }),
+    where: (index) => `log, row ${index}`,
+    ...more,
+  });
+  const read = async (data: Source) => {
+    let batches = 0;
+    try {
+      for await (const _ of new DataLoader(data, { batchSize: 2, device: cpu })) batches++;
+    } catch (error) {
+      return [batches, (error as Error).message];
+    }
+    return [batches, ''];
+  };
+  expect(await read(source({ x: Number.NaN }))).toEqual([1, 'log, row 3: x is NaN at element 1']);
+  expect(await read(source({ y: -4 }))).toEqual([1, 'log, row 3: label -4 is out of range, expected 0 or more']);
+  expect(await read(source({ y: 2 }, { classes: ['a', 'b'] }))).toEqual([
+    1,
+    'log, row 3: label 2 is out of range, expected 0 to 1',
+  ]);
+  expect(await read(source({ x: Number.NaN }, { where: undefined }))).toEqual([1, 'row 3: x is NaN at element 1']);
+  // What losses leave out, and what is known to be well.
+  expect(await read(source({ y: -100 }))).toEqual([2, '']);
+  expect(await read(source({ y: -4 }, { checked: true }))).toEqual([2, '']);
 });

@@ -120,7 +120,7 @@ describe('.npy', () => {
     const data = await loadNpy(xFile, yFile, { classes: 2 });
     expect(data.batch([2])).toMatchObject({ x: new Float32Array([5, 6]), y: new Int32Array([1]) });
     expect(data.where?.(2)).toBe(`${xFile} with ${yFile}, row 2`);
-    await refused(loadNpy(xFile, yFile, { classes: 3 }), 'class 2 has no example');
+    await refused(loadNpy(xFile, yFile, { classes: 3 }), `${xFile} with ${yFile}: class 2 has no example among 3`);
     await refused(loadNpy(xFile, yFile, { classes: 1 }), 'y.npy, row 0: label 1 is out of range');
     await writeFile(join(at, 'bad.npy'), encodeNpy({ ...x, data: [1, 2, 3, Number.NaN, 5, 6] }));
     await refused(loadNpy(join(at, 'bad.npy'), yFile), 'bad.npy with ', 'y.npy, row 1: x is NaN at element 1');

@@ -6,6 +6,7 @@ import {
   concat,
   DataError,
   type Dataset,
+  type Example,
   fromArrays,
   fromIterable,
   ImageSet,
@@ -63,6 +64,22 @@ describe('datasets', () => {
       new DataError('row 2: expected 4 numbers in x as before, got 1'),
     );
     await expect(fromIterable([])).rejects.toThrow('at least one example');
+  });
+
+  test('fromIterable refuses, with the name that it was given', async () => {
+    const good = { x: [1, 2], y: 0 };
+    const refused = (bad: unknown[], options: object = {}) =>
+      expect(fromIterable([good, ...bad] as Example[], { name: 'mine', ...options })).rejects;
+    await refused([{ x: [1], y: 0 }]).toThrow(new DataError('mine, row 1: expected 2 numbers in x as before, got 1'));
+    await refused([{ x: [1, 2] }]).toThrow(
+      new DataError('mine, row 1: expected an example { x, y } of numbers, got y undefined'),
+    );
+    await refused([undefined]).toThrow('mine, row 1: expected an example { x, y } of numbers, got x undefined');
+    await refused([{ x: 'ab', y: 0 }]).toThrow('mine, row 1: expected an example { x, y } of numbers, got x ab');
+    await refused([good, { x: [0, Number.NaN], y: 0 }]).toThrow('mine, row 2: x is NaN at element 1');
+    await refused([], { classes: 2 }).toThrow(new DataError('mine: class 1 has no example among 1'));
+    await refused([], { shape: [3] }).toThrow('mine, row 0: expected x of [3], got 2 numbers');
+    await expect(fromIterable([], { name: 'mine' })).rejects.toThrow('mine: expected at least one example, got none');
   });
 
   test('slice, subset, concat and split, with rows named as before', () => {
@@ -144,7 +161,7 @@ describe('data that cannot be trained on is one line that names file and row', (
     [[0, 1, 2, -1, 1, 2], 'x.npy, row 3: label -1 is out of range, expected 0 to 2'],
     [[0, 1, 2, 0, 1.5, 2], 'x.npy, row 4: expected a class index as label, got 1.5'],
     [[0, 1, 2, Number.NaN, 1, 2], 'x.npy, row 3: expected a class index as label, got NaN'],
-    [[0, 2, 2, 0, 2, 2], 'class 1 (dog) has no example among 6'],
+    [[0, 2, 2, 0, 2, 2], 'x.npy: class 1 (dog) has no example among 6'],
     [[0, 1], 'x.npy: expected a label or target for each of 6 examples, got 2'],
   ])('labels %j', (y, message) => {
     expect(() => fromArrays(x(), [6, 2], y, options)).toThrow(new DataError(message));

@@ -3,10 +3,12 @@ import {
   crossEntropy,
   type Data,
   type Examples,
+  evaluate,
   findLr,
   ImageSet,
   mseLoss,
   nn,
+  sanity,
   setDefaultDevice,
   type Tensor,
   fit as train,
@@ -51,6 +53,21 @@ describe('refuses, before anything is trained,', () => {
     ],
   ])('%j', async (options, message) => {
     expect(await refused(options)).toContain(message);
+  });
+
+  test('data that is not had by indices', async () => {
+    const rows = [{ x: [1], y: 0 }];
+    const words = 'data.fromIterable() makes it of examples { x, y }';
+    const wanted = 'expected data with length and batch(indices), got';
+    expect(await refused({ data: rows })).toBe(`fit: ${wanted} an array: ${words}`);
+    expect(await refused({ data: new Set(rows) })).toBe(`fit: ${wanted} an object without them: ${words}`);
+    expect(await refused({ data: undefined })).toBe(`fit: ${wanted} undefined: ${words}`);
+    expect(await refused({ validation: rows })).toBe(`fit: validation: ${wanted} an array: ${words}`);
+    const model = network();
+    const data = rows as unknown as Data;
+    await expect(findLr(model, { data, optimizer: adam(model) })).rejects.toThrow(`findLr: ${wanted} an array`);
+    await expect(sanity(model, { data })).rejects.toThrow(`sanity: ${wanted} an array`);
+    await expect(evaluate(model, data)).rejects.toThrow(`evaluate: ${wanted} an array`);
   });
 
   test('labels that come with their batches, before the step that has them', async () => {
@@ -104,6 +121,65 @@ describe('refuses, before anything is trained,', () => {
     // Who asks for it trains on.
     const [epoch] = await train(model, { data: spoilt(7, Number.NaN), loss, optimizer: adam(model), check: false });
     expect(epoch.trainLoss).toBeNaN();
+  });
+
+  /** Rows of 6 numbers and a target, but for one with other lengths; named, and joined as users join them. */
+  const ragged = (row: number, { x = 6, y = 1, fromRows = false, length = 300 } = {}): Data => ({
+    length,
+    batch: (indices) => {
+      const rows = Array.from(indices, (i) => ({
+        x: new Array<number>(i === row ? x : 6).fill(i),
+        y: new Array<number>(i === row ? y : 1).fill(i),
+      }));
+      const joined = Float32Array.from(rows.flatMap((one) => one.x));
+      const shape = [indices.length, fromRows ? joined.length / indices.length : 6];
+      return { x: joined, shape, y: Float32Array.from(rows.flatMap((one) => one.y)) };
+    },
+    where: (index) => `file.bin, row ${index}`,
+  });
+
+  test('examples of another size, by name', async () => {
+    const loss = (output: Tensor, target: Tensor) => mseLoss(output, target.reshape(output.shape));
+    const of = (data: Data) => refused({ data, loss }, 1);
+    expect(await of(ragged(150, { x: 7 }))).toBe('fit: file.bin, row 150: expected 6 numbers in x, got 7');
+    expect(await of(ragged(299, { x: 5, fromRows: true }))).toBe(
+      'fit: file.bin, row 299: expected 6 numbers in x, got 5',
+    );
+    expect(await of(ragged(2, { y: 2 }))).toBe('fit: file.bin, row 2: expected 1 numbers in y, got 2');
+    expect(await refused({ data: ragged(-1), validation: ragged(260, { x: 0 }), loss }, 1)).toBe(
+      'fit: validation: file.bin, row 260: expected 6 numbers in x, got 0',
+    );
+    const model = network(1);
+    await expect(findLr(model, { data: ragged(150, { x: 7 }), loss, optimizer: adam(model) })).rejects.toThrow(
+      'findLr: file.bin, row 150: expected 6 numbers in x, got 7',
+    );
+    // Unlooked at, the step that has it is refused.
+    await expect(train(model, { data: ragged(150, { x: 7 }), loss, optimizer: adam(model), check: false }))
+      .rejects //
+      .toThrow(/^fit: file\.bin, row \d+ and the \d+ of its batch: expected x of shape \[\d+,6\], got \d+ numbers$/);
+  });
+
+  test('batches of another shape that the model does not take, and no others', async () => {
+    const longer = (from: number): Data => ({
+      ...ragged(-1),
+      batch: (indices) => {
+        const width = Array.from(indices).some((i) => i >= from) ? 8 : 6;
+        const n = indices.length;
+        return { x: new Float32Array(n * width), shape: [n, width], y: new Float32Array(n) };
+      },
+    });
+    const loss = (output: Tensor, target: Tensor) => mseLoss(output.mean(1), target);
+    expect(await refused({ data: longer(256), loss })).toMatch(
+      /^fit: file\.bin, row 256 and the 43 of its batch: examples are \[8\] and \[\] here, \[6\] and \[\] before \(linear.*8/,
+    );
+    class Mean extends nn.Module {
+      last = new nn.Linear(1, 1);
+      override forward(x: Tensor): Tensor {
+        return this.last.call(x.mean(1, true));
+      }
+    }
+    const model = owned(new Mean());
+    expect(await train(model, { data: longer(200), loss, optimizer: adam(model) })).toHaveLength(1);
   });
 
   test('nothing of pixels, which are known to be finite', async () => {

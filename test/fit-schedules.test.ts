@@ -94,6 +94,94 @@ describe.each(['cpu', 'webgpu'])('on %s, a run with gathered batches goes on to 
   });
 });
 
+describe('a checkpoint made with another schedule is refused by name, and changes nothing:', () => {
+  const { StepLR, CosineAnnealingLR, MomentumAnneal } = optim.lr;
+  const own = () => ({ step() {} });
+  const step = (optimizer: optim.Optimizer) => new StepLR(optimizer, { stepSize: 1, gamma: 0.5 });
+  const half = () => 0.5;
+  const kinds: Record<string, (optimizer: optim.Optimizer) => Partial<FitOptions>> = {
+    none: () => ({}),
+    'a function by step': () => ({ schedule: half }),
+    'a function by epoch': () => ({ schedule: half, scheduleBy: 'epoch' }),
+    'StepLR by epoch': (optimizer) => ({ schedule: step(optimizer) }),
+    'StepLR by step': (optimizer) => ({ schedule: step(optimizer), scheduleBy: 'step' }),
+    'CosineAnnealingLR by epoch': (optimizer) => ({ schedule: new CosineAnnealingLR(optimizer, { tMax: 3 }) }),
+    '[StepLR by epoch]': (optimizer) => ({ schedule: [step(optimizer)] }),
+    '[a function by step, MomentumAnneal by epoch]': (optimizer) => ({
+      schedule: [half, new MomentumAnneal(optimizer, { steps: 3 })],
+    }),
+    'a scheduler of your own by epoch': () => ({ schedule: own() }),
+  };
+  const run = async (of: (optimizer: optim.Optimizer) => Partial<FitOptions>, resume?: Uint8Array) => {
+    setDefaultDevice(devices.cpu);
+    const model = network();
+    const optimizer = sgd(model);
+    let bytes = new Uint8Array();
+    const keeps: Callback = {
+      onEpoch: async (_, training) => {
+        bytes = new Uint8Array(await encodeCheckpoint(training));
+      },
+    };
+    const options = of(optimizer);
+    const state = async () => [await values(model.parameters()), structuredClone(optimizer.stateDict().values)];
+    const before = await state();
+    const message = await train(model, {
+      ...{ data: examples(10), optimizer, callbacks: [keeps], ...options },
+      ...(resume && { resume, epochs: 1 }),
+    }).then(
+      () => '',
+      (error: Error) => error.message,
+    );
+    const same = JSON.stringify(await state()) === JSON.stringify(before);
+    return { bytes, message, same, schedule: options.schedule };
+  };
+
+  test.each(Object.keys(kinds))('that of %s', async (its) => {
+    const { bytes } = await run(kinds[its]);
+    for (const mine of Object.keys(kinds)) {
+      const { message, same } = await run(kinds[mine], bytes);
+      expect(message).toBe(mine === its ? '' : `resume: the checkpoint was made with schedule ${its}, got ${mine}`);
+      expect(same).toBe(mine !== its);
+    }
+  });
+
+  test('one that does not load its state, and what moved before it', async () => {
+    const fails = {
+      step() {},
+      stateDict: () => ({ turns: 4 }),
+      loadStateDict() {},
+    };
+    const both = (optimizer: optim.Optimizer) => ({ schedule: [step(optimizer), fails] });
+    const { bytes } = await run(both);
+    const model = network();
+    const optimizer = sgd(model);
+    const { schedule } = both(optimizer);
+    const kept = () => structuredClone([schedule[0].stateDict?.(), optimizer.stateDict().values]);
+    const before = kept();
+    fails.loadStateDict = () => {
+      fails.loadStateDict = () => {};
+      throw new RangeError('expected 5 turns, got 4');
+    };
+    await expect(train(model, { data: examples(10), optimizer, schedule, resume: bytes })).rejects.toThrow(
+      'resume: the checkpoint is of another schedule: expected 5 turns, got 4',
+    );
+    expect(kept()).toEqual(before);
+  });
+
+  test('one that goes with another model', async () => {
+    const { bytes } = await run((optimizer) => ({ schedule: step(optimizer) }));
+    const model = network(4);
+    const optimizer = sgd(model);
+    const schedule = step(optimizer);
+    const kept = () => structuredClone([schedule.stateDict(), optimizer.stateDict().values]);
+    const before = kept();
+    await expect(train(model, { data: examples(10), optimizer, schedule, resume: bytes })).rejects.toThrow(
+      /^resume: the checkpoint is of another model/,
+    );
+    expect(kept()).toEqual(before);
+  });
+});
+
 test('what does not go together is refused before anything is trained', async () => {
   setDefaultDevice(devices.cpu);
   const model = network();

@@ -96,7 +96,7 @@ describe('what is well', () => {
     ]);
     expect(report.passed).toBe(true);
     expect(check('loss at chance').expected).toBe('about 2.303, all 10 classes alike');
-    expect(String(report)).toMatch(/^sanity: 7 of 7 checks passed\n {2}ok {6}data: expected .*, got both\n/);
+    expect(String(report)).toMatch(/^sanity: 7 of 7 checks passed\n {2}ok {6}data: expected .*, got all of them\n/);
 
     const svm = await checked(new Net(), { loss: (x, y) => svmLoss(x, y) });
     expect(svm.report.passed).toBe(true);
@@ -292,6 +292,49 @@ describe('what fails, and why:', () => {
     const failed = await failing(new Net(), { data: holes, gradients: false, steps: 20 });
     expect(failed.data).toMatch(/not finite/);
     expect(failed['loss at chance']).toMatch(/detectAnomaly/);
+  });
+
+  test('a number that is not finite and a class without example, anywhere, by the name that the data gives', async () => {
+    const { batch } = examples();
+    const bad = (row: number, value: number): Data => ({
+      length: 300,
+      batch: async (at) => {
+        const given = await batch(Array.from(at, (i) => i % 60));
+        Array.from(at).forEach((i, k) => {
+          if (i === row) given.x[k * FEATURES] = value;
+        });
+        return given;
+      },
+      where: (index) => `file.bin, row ${index}`,
+    });
+    const quick = { gradients: false, steps: 1 };
+    const { check } = await checked(new Net(), { data: bad(290, Number.NaN), ...quick });
+    expect(check('data')).toMatchObject({ passed: false, actual: 'file.bin, row 290: x is NaN at element 0' });
+    const whole = await checked(new Net(), { data: bad(-1, 0), ...quick });
+    expect(whole.check('data').passed).toBe(true);
+    const classes = Array.from({ length: 10 }, (_, i) => `kind ${i}`);
+    const lacks = { ...examples({ classes: 9 }), classes };
+    const empty = await checked(new Net(), { data: lacks, ...quick });
+    expect(empty.check('data').actual).toBe('class 9 (kind 9) has no example among 60');
+  });
+
+  test('labels out of range and examples of another size are an error at once, wherever they are', async () => {
+    const { batch } = examples();
+    const odd = (y: number, x: number[]): Data => ({
+      length: 300,
+      batch: async (at) => {
+        const given = await batch(Array.from(at, (i) => i % 60));
+        const k = Array.from(at).indexOf(290);
+        if (k < 0) return given;
+        (given.y as Int32Array)[k] = y;
+        return { ...given, x: Float32Array.from([...given.x, ...x]) };
+      },
+      where: (index) => `file.bin, row ${index}`,
+    });
+    await expect(sanity(new Net(), { data: odd(12, []) })).rejects.toThrow(/label 12 of file\.bin, row 290 is out of/);
+    await expect(sanity(new Net(), { data: odd(0, [1]) })).rejects.toThrow(
+      'sanity: file.bin, row 290: expected 8 numbers in x, got 9',
+    );
   });
 
   test('labels out of range are an error at once', async () => {

@@ -188,9 +188,13 @@ describe('what a user can mend is one line, and exit code 1', () => {
       'train-images-idx3-ubyte, row 6: truncated, got 280 of 784 bytes',
     );
     expect(await fails({ testLabels: Buffer.from('<html>not found</html>') })).toContain('not an IDX file');
-    expect(await fails({ trainLabels: idx([11]) })).toContain('11 labels for 12 images');
+    expect(await fails({ trainLabels: idx([11]) })).toContain(
+      'train-labels-idx1-ubyte: expected a label for each image, got 11 labels for 12 images of train-images-idx3-ubyte',
+    );
     expect(await fails({ trainLabels: idx([12], 77) })).toContain('label 77');
-    expect(await fails({ testImages: idx([4, 14, 14]) })).toContain('expected test images of 28 by 28');
+    expect(await fails({ testImages: idx([4, 14, 14]) })).toContain(
+      't10k-images-idx3-ubyte: expected test images of 28 by 28, got 14 by 14',
+    );
   });
 });
 

@@ -21,8 +21,14 @@ export interface Example {
 
 const WHOLE = [Int8Array, Uint8Array, Uint8ClampedArray, Int16Array, Uint16Array, Int32Array, Uint32Array];
 
+/** How messages call the rows of data that may have a name. */
+export const rowsOf =
+  (name?: string) =>
+  (row: number): string =>
+    name === undefined ? `row ${row}` : `${name}, row ${row}`;
+
 /** Labels as int32. Throws where one is not a whole number of that range. */
-function toLabels(y: ArrayLike<number>, where: (row: number) => string): Int32Array {
+export function toLabels(y: ArrayLike<number>, where: (row: number) => string): Int32Array {
   return Int32Array.from(y, (label, row) => {
     if (Number.isInteger(label) && label === (label | 0)) return label;
     throw new DataError(`${where(row)}: expected a class index as label, got ${label}`);
@@ -52,7 +58,7 @@ export function fromArrays(
   { classes, allowEmpty, name }: ArrayOptions = {},
 ): Dataset {
   const what = name ?? 'fromArrays';
-  const where = (row: number) => (name ? `${name}, row ${row}` : `row ${row}`);
+  const where = rowsOf(name);
   const [length, ...example] = shape;
   if (shape.length === 0 || x.length !== elementCount(shape)) {
     throw new DataError(`${what}: expected ${elementCount(shape)} numbers for ${format(shape)}, got ${x.length}`);
@@ -83,27 +89,41 @@ export function fromArrays(
       ...(each === 1 ? {} : { yShape: [indices.length, each] }),
     }),
   };
-  checkDataset(data, { allowEmpty });
+  checkDataset(data, { allowEmpty, name });
   return data;
 }
 
-/** Numbers of one example as an array. */
-const numbers = (values: ArrayLike<number> | number): ArrayLike<number> =>
-  typeof values === 'number' ? [values] : values;
+/** Numbers of one example as an array. Throws a DataError where they are none. */
+function numbers(example: Example | undefined, what: 'x' | 'y', where: string): ArrayLike<number> {
+  const values: unknown = example?.[what];
+  if (typeof values === 'number') return [values];
+  if (typeof values === 'object' && typeof (values as ArrayLike<number> | null)?.length === 'number') {
+    return values as ArrayLike<number>;
+  }
+  throw new DataError(`${where}: expected an example { x, y } of numbers, got ${what} ${values}`);
+}
 
-/** Examples as two flat arrays. Throws a DataError that names the first one that differs in length from the one before. */
-export function flatten(examples: readonly Example[], first = 0): { x: number[]; y: number[]; size: number } {
-  const [size, each] = [numbers(examples[0].x).length, numbers(examples[0].y).length];
-  const [xs, ys]: number[][] = [[], []];
-  examples.forEach(({ x, y }, i) => {
-    for (const [what, values, expected] of [['x', numbers(x), size] as const, ['y', numbers(y), each] as const]) {
-      if (values.length === expected) continue;
-      throw new DataError(`row ${first + i}: expected ${expected} numbers in ${what} as before, got ${values.length}`);
+/**
+ * Examples as two flat arrays. Throws a DataError for the first one that lacks x or y, or differs in length from the one before;
+ * `where` names that at a place.
+ */
+export function flatten(
+  examples: readonly Example[],
+  where: (at: number) => string,
+): { x: number[]; y: number[]; size: number; each: number } {
+  const flat = { x: [] as number[], y: [] as number[] };
+  const sizes = { x: 0, y: 0 };
+  examples.forEach((example, i) => {
+    for (const what of ['x', 'y'] as const) {
+      const values = numbers(example, what, where(i));
+      if (i === 0) sizes[what] = values.length;
+      if (values.length !== sizes[what]) {
+        throw new DataError(`${where(i)}: expected ${sizes[what]} numbers in ${what} as before, got ${values.length}`);
+      }
+      for (let k = 0; k < values.length; k++) flat[what].push(values[k]);
     }
-    for (let k = 0; k < size; k++) xs.push(numbers(x)[k]);
-    for (let k = 0; k < each; k++) ys.push(numbers(y)[k]);
   });
-  return { x: xs, y: ys, size };
+  return { ...flat, size: sizes.x, each: sizes.y };
 }
 
 /**
@@ -116,11 +136,13 @@ export async function fromIterable(
 ): Promise<Dataset> {
   const all: Example[] = [];
   for await (const example of examples) all.push(example);
-  if (all.length === 0) throw new DataError('fromIterable: expected at least one example, got none');
-  const { x, y, size } = flatten(all);
+  const { name = 'fromIterable' } = options;
+  if (all.length === 0) throw new DataError(`${name}: expected at least one example, got none`);
+  const where = rowsOf(options.name);
+  const { x, y, size } = flatten(all, where);
   const example = shape ?? [size];
   if (elementCount(example) !== size) {
-    throw new DataError(`fromIterable: expected x of ${format(example)} in row 0, got ${size} numbers`);
+    throw new DataError(`${where(0)}: expected x of ${format(example)}, got ${size} numbers`);
   }
   return fromArrays(x, [all.length, ...example], y, options);
 }

@@ -3,17 +3,22 @@ import { tensor } from '../tensor/creation.ts';
 import { type Device, defaultDevice } from '../tensor/device.ts';
 import { nextStream, type Stream, shuffled } from '../tensor/random.ts';
 import { moveTo, type Scoped } from '../tensor/scope.ts';
-import { elementCount, type Shape } from '../tensor/shape.ts';
+import { elementCount, format, type Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { ahead } from './ahead.ts';
-import { type Example, flatten } from './arrays.ts';
-import type { Batch, Values } from './dataset.ts';
+import { type Example, flatten, rowsOf, toLabels } from './arrays.ts';
+import { checkBatch } from './check.ts';
+import { type Batch, type Values, whereIs } from './dataset.ts';
 import { DataError } from './error.ts';
 
 /** What a loader reads: any Dataset, or something that has to wait for its batches, such as for files. */
 export interface Source {
   readonly length: number;
   batch(indices: ArrayLike<number>): Batch<Values, Values> | Promise<Batch<Values, Values>>;
+  /** What a Dataset says of itself: whether its numbers need no look, the names of its classes, and of its examples. */
+  readonly checked?: boolean;
+  readonly classes?: readonly string[];
+  where?(index: number): string;
 }
 
 export interface StreamOptions {
@@ -109,7 +114,8 @@ async function* onDevice(
 
 /**
  * Batches of a dataset as tensors. `for await (const { x, y } of loader)` runs through one epoch, from where the loader
- * stands; after a `break` the next loop goes on behind the last batch. The host makes and uploads the next batches while
+ * stands; after a `break` the next loop goes on behind the last batch. A batch with a NaN or a label out of range is a DataError
+ * that names the row, when it would be handed out, unless the data says that it is `checked`. The host makes and uploads the next batches while
  * the consumer waits for the device. The order comes from the seed: the loader takes a random stream when it is made.
  */
 export class DataLoader {
@@ -171,7 +177,14 @@ export class DataLoader {
       if (made >= end) return null;
       const from = made;
       made = Math.min(from + batchSize, end);
-      return data.batch(order?.subarray(from, made) ?? Array.from({ length: made - from }, (_, i) => from + i));
+      const indices = order?.subarray(from, made) ?? Array.from({ length: made - from }, (_, i) => from + i);
+      const batch = await data.batch(indices);
+      if (!data.checked) {
+        const where = (at: number) => whereIs(data, indices[at]);
+        const shape = batch.shape.slice(1);
+        checkBatch(batch, { where, count: indices.length, shape, names: data.classes ?? null });
+      }
+      return batch;
     };
     const handOut = (count: number) => {
       if (this.stream !== stream || this.epoch !== epoch || this.index !== given) {
@@ -188,11 +201,12 @@ export class DataLoader {
 /**
  * Batches of what an iterable or async iterable of examples gives, as tensors, without holding all: for data that has no
  * end, or does not fit into memory. x gets the shape [n, ...shape], by default [n, its length]. y becomes int32 where `labels`
- * is set, else float32. Throws a DataError that names the row of an example that differs in length.
+ * is set, else float32. Throws a DataError that names the row, after `name` where it is given, of an example that differs in length,
+ * lacks x or y, or holds a NaN or a label that is none, when its batch would be handed out.
  */
 export async function* stream(
   examples: Iterable<Example> | AsyncIterable<Example>,
-  { shape, labels = false, ...options }: StreamOptions & { shape?: Shape; labels?: boolean } = {},
+  { shape, labels = false, name, ...options }: StreamOptions & { shape?: Shape; labels?: boolean; name?: string } = {},
 ): AsyncGenerator<TensorBatch, void> {
   checkOptions('stream', options);
   const { batchSize = 64, dropLast = false } = options;
@@ -207,14 +221,21 @@ export async function* stream(
     }
     const n = some.length;
     if (n === 0 || (dropLast && n < batchSize)) return null;
-    const { x, y, size } = flatten(some, row);
+    const from = row;
+    row += n;
+    const where = (at: number) => rowsOf(name)(from + at);
+    const { x, y, size, each } = flatten(some, where);
     const example = shape ?? [size];
     if (elementCount(example) !== size) {
-      throw new DataError(`row ${row}: expected x of [${example}], got ${size} numbers`);
+      throw new DataError(`${where(0)}: expected x of ${format(example)}, got ${size} numbers`);
     }
-    row += n;
-    const yShape = y.length === n ? [n] : [n, y.length / n];
-    return { x: Float32Array.from(x), y: (labels ? Int32Array : Float32Array).from(y), shape: [n, ...example], yShape };
+    const batch = {
+      ...{ x: Float32Array.from(x), shape: [n, ...example] },
+      y: labels ? toLabels(y, (at) => where(Math.floor(at / each))) : Float32Array.from(y),
+      yShape: each === 1 ? [n] : [n, each],
+    };
+    checkBatch(batch, { where, count: n, shape: example, names: null });
+    return batch;
   };
   try {
     yield* onDevice(next, options, () => {});

@@ -25,9 +25,10 @@ export async function loadMnist(folder?: string): Promise<Mnist> {
     const mnist = mnistFrom({ trainImages, trainLabels, testImages, testLabels });
     for (const name of ['train', 'test'] as const) {
       const set = mnist[name];
-      if (set.length === 0) throw new DataError(`no ${name} images`);
-      if (String(set.shape) !== '1,28,28')
-        throw new DataError(`expected ${name} images of 28 by 28, got [${set.shape}]`);
+      const file = MNIST_FILES[`${name}Images`];
+      if (set.length === 0) throw new DataError(`${file}: no ${name} images`);
+      const [, H, W] = set.shape;
+      if (H !== 28 || W !== 28) throw new DataError(`${file}: expected ${name} images of 28 by 28, got ${H} by ${W}`);
     }
     return mnist;
   } catch (error) {

@@ -49,7 +49,13 @@ export function mnistFrom(files: Record<keyof typeof MNIST_FILES, Uint8Array>): 
     const y = parseIdx(files[labels], MNIST_FILES[labels]);
     if (x.shape.length !== 3) throw new DataError(`${MNIST_FILES[images]}: expected 3 dims, got [${x.shape}]`);
     if (y.shape.length !== 1) throw new DataError(`${MNIST_FILES[labels]}: expected 1 dim, got [${y.shape}]`);
-    const [, H, W] = x.shape;
+    const [count, H, W] = x.shape;
+    if (y.shape[0] !== count) {
+      const all = `${count} images of ${MNIST_FILES[images]}`;
+      throw new DataError(
+        `${MNIST_FILES[labels]}: expected a label for each image, got ${y.shape[0]} labels for ${all}`,
+      );
+    }
     const where = (index: number) => `${MNIST_FILES[labels]}, row ${index}`;
     return new ImageSet({ images: x.data, labels: y.data, shape: [1, H, W], classes: DIGITS, ...STATISTICS, where });
   };

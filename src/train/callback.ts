@@ -38,13 +38,15 @@ export interface TrainingState {
   examples: number;
   batchSize: number;
   accumulate: number;
+  dropLast: boolean;
   /** The random stream that put the epoch's examples into order; null where they are not shuffled. */
   order: { seed: number; stream: number } | null;
   /** The random state. */
   random: { seed: number; stream: number };
   /** The learning rates of the parameter groups, which a schedule's factor applies to. */
   lr: number[];
-  /** State of a scheduler, where there is one. */
+  /** What the schedule is, in words, and its state. */
+  scheduleKind: string;
   schedule: unknown;
   /** Sums over the epoch so far. */
   totals: { loss: number; correct: number; count: number };

@@ -82,6 +82,16 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
   };
 }
 
+/** Loads a part of a checkpoint. Throws an Error that says which part is another than in the checkpoint, and how. */
+export function loadPart(what: string, load: () => void): void {
+  try {
+    load();
+  } catch (error) {
+    const words = (error as Error).message.replace(/^loadStateDict: /, '');
+    throw new Error(`resume: the checkpoint is of another ${what}: ${words}`);
+  }
+}
+
 /**
  * Puts model, optimizer and callbacks into the state of a checkpoint. Throws an Error, and leaves them as they are, where
  * it is of another model or optimizer: it names the keys that are missing, unexpected or of another shape.
@@ -91,21 +101,13 @@ export async function restore(
   saved: Checkpoint,
 ): Promise<void> {
   const before = await hostTensors(model.stateDict());
-  const as = (what: string, load: () => void) => {
-    try {
-      load();
-    } catch (error) {
-      const words = (error as Error).message.replace(/^loadStateDict: /, '');
-      throw new Error(`resume: the checkpoint is of another ${what}: ${words}`);
-    }
-  };
   if (saved.ema) {
     const { tensors } = saved.ema;
-    as('ema', () => checkState('EMA', ema?.stateDict().tensors ?? {}, tensors));
+    loadPart('ema', () => checkState('EMA', ema?.stateDict().tensors ?? {}, tensors));
   }
-  as('model', () => model.loadStateDict(saved.model));
+  loadPart('model', () => model.loadStateDict(saved.model));
   try {
-    as('optimizer', () => optimizer.loadStateDict(saved.optimizer));
+    loadPart('optimizer', () => optimizer.loadStateDict(saved.optimizer));
   } catch (error) {
     model.loadStateDict(before);
     throw error;

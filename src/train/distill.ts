@@ -21,7 +21,7 @@ export interface DistillLossOptions {
 
 export interface DistillOptions
   extends DistillLossOptions,
-    Pick<FitOptions, 'data' | 'optimizer' | 'epochs' | 'batchSize' | 'schedule' | 'compile' | 'signal'> {
+    Pick<FitOptions, 'data' | 'optimizer' | 'epochs' | 'batchSize' | 'dropLast' | 'schedule' | 'compile' | 'signal'> {
   /**
    * When the teacher answers: `batch` (default) for each batch, which is right for data that is altered each time; `once` for all
    * the data before the first step, which spares a costly teacher all epochs but one and keeps length * C numbers on the host.

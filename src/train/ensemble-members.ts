@@ -5,7 +5,7 @@ import type { HostTensor, Module } from '../nn/module.ts';
 import { averageCheckpoints } from '../optim/average.ts';
 import { manualSeed, randomState, setRandomState, shuffled } from '../tensor/random.ts';
 import { scope } from '../tensor/scope.ts';
-import { type Data, deviceOf, upload } from './batch.ts';
+import { type Data, deviceOf, upload, withoutLone } from './batch.ts';
 import { Ensemble } from './ensemble.ts';
 
 type State = Record<string, HostTensor>;
@@ -69,7 +69,8 @@ export function averagedWeights(makeModel: () => Module, states: readonly State[
 /**
  * Brings the running statistics of normalization layers up to the present weights: a pass over the data in random order with these
  * layers in training mode, all others (dropout) in evaluation mode, without gradients. What the statistics were before counts
- * (1 - momentum) ** batches afterwards, so give it some dozens of batches. Modes are put back; does nothing without such layers.
+ * (1 - momentum) ** batches afterwards, so give it some dozens of batches. A last batch of one
+ * example is left out. Modes are put back; does nothing without such layers.
  */
 export async function refreshStatistics(model: Module, data: Data, { batchSize = 64 } = {}): Promise<void> {
   const restore = evaluating(model);
@@ -79,8 +80,9 @@ export async function refreshStatistics(model: Module, data: Data, { batchSize =
     for (const layer of layers) layer.training = true;
     const device = deviceOf(model);
     const order = shuffled(data.length);
-    for (let at = 0; at < data.length; at += batchSize) {
-      const batch = await data.batch(order.subarray(at, at + batchSize));
+    const end = withoutLone(data.length, batchSize);
+    for (let at = 0; at < end; at += batchSize) {
+      const batch = await data.batch(order.subarray(at, Math.min(at + batchSize, end)));
       noGrad(() => scope(() => void model.call(upload(batch, device).x)));
       // Waits, so that the host does not run ahead of the device without end.
       await Object.values(layers[0].stateDict())[0].data();

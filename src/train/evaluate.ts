@@ -6,7 +6,7 @@ import type { Module } from '../nn/module.ts';
 import { crossEntropy } from '../ops/index.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { type Data, deviceOf, isClassification, type Loss, type Pair, rowsOf, upload } from './batch.ts';
+import { checkIsData, type Data, deviceOf, isClassification, type Loss, type Pair, rowsOf, upload } from './batch.ts';
 import { AHEAD, addTo, type Counted, forward, numbersOf, readNumbers } from './step.ts';
 
 const EVALUATION_BATCH = 500;
@@ -93,6 +93,7 @@ export class Evaluator {
  */
 export async function evaluate(model: Module, data: Data, options: EvaluateOptions = {}): Promise<Evaluated> {
   const { batchSize = EVALUATION_BATCH, loss } = options;
+  checkIsData('evaluate', data);
   const compiled = options.compile ?? data.length > (WORTH_COMPILING - 1) * batchSize;
   const evaluator = new Evaluator(model, { loss, compiled });
   try {

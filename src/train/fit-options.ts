@@ -6,7 +6,7 @@ import { EMA, type GradScalerOptions, LBFGS, type Optimizer } from '../optim/ind
 import type { Device } from '../tensor/device.ts';
 import { DeviceError } from '../tensor/errors.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import type { Data, Loss } from './batch.ts';
+import { checkIsData, type Data, type Loss } from './batch.ts';
 import type { Callback } from './callback.ts';
 import type { CheckpointOptions } from './checkpoint.ts';
 import { checkSchedules, type Schedule } from './schedule.ts';
@@ -21,8 +21,10 @@ export interface FitOptions {
   optimizer: Optimizer;
   /** Default 1. */
   epochs?: number;
-  /** Examples in a batch. The last batch of an epoch may be smaller. Default 64. */
+  /** Examples in a batch. The last batch of an epoch may be smaller: see dropLast. Default 64. */
   batchSize?: number;
+  /** Whether the last batch of an epoch is left out where it is smaller than the others. Default false. */
+  dropLast?: boolean;
   /** Batches in a step: their gradients are averaged, as if they were one. Default 1. */
   accumulate?: number;
   /** Changes the inputs of every training batch on the device, such as by turning pictures round at random. */
@@ -77,6 +79,7 @@ export type FitSettings = FitOptions &
       | 'loss'
       | 'epochs'
       | 'batchSize'
+      | 'dropLast'
       | 'accumulate'
       | 'shuffle'
       | 'callbacks'
@@ -89,7 +92,8 @@ export type FitSettings = FitOptions &
 
 /** All options there are: a misspelt one would be as if it had not been given. */
 const OPTIONS: Record<keyof FitOptions, true> = {
-  ...{ data: true, validation: true, loss: true, optimizer: true, epochs: true, batchSize: true, accumulate: true },
+  ...{ data: true, validation: true, loss: true, optimizer: true, epochs: true, batchSize: true },
+  ...{ dropLast: true, accumulate: true },
   ...{ augment: true, shuffle: true, schedule: true, scheduleBy: true, ema: true, precision: true, gradScaler: true },
   ...{ clipGradValue: true, clipGradNorm: true, ignoreIndex: true, callbacks: true, checkpoint: true, resume: true },
   ...{ signal: true, check: true, compile: true, anomaly: true },
@@ -99,11 +103,13 @@ const OPTIONS: Record<keyof FitOptions, true> = {
 export function settingsOf(model: Module, options: FitOptions): FitSettings {
   const { data, optimizer, checkpoint, loss = crossEntropy, callbacks = [], shuffle = true } = options;
   const { epochs = 1, batchSize = 64, accumulate = 1, check = true, compile = true } = options;
-  const { anomaly = false, precision = 'float32' } = options;
+  const { dropLast = false, anomaly = false, precision = 'float32' } = options;
   const unknown = Object.keys(options).find((name) => !Object.hasOwn(OPTIONS, name));
   if (unknown !== undefined) {
     throw new TypeError(`fit: there is no option ${unknown}; there are ${Object.keys(OPTIONS).join(', ')}`);
   }
+  checkIsData('fit', data);
+  if (options.validation) checkIsData('fit: validation', options.validation);
   checkWhole('fit', { batchSize, epochs, accumulate }, 1);
   if (checkpoint?.every !== undefined) checkWhole('fit', { 'checkpoint.every': checkpoint.every }, 1);
   for (const { probe } of callbacks) if (probe) checkWhole('fit', { "a probe's interval": probe.interval }, 1);
@@ -117,6 +123,9 @@ export function settingsOf(model: Module, options: FitOptions): FitSettings {
     throw new RangeError('fit: expected precision float16 beside gradScaler, got float32');
   }
   if (data.length === 0) throw new RangeError('fit: expected at least one training example, got none');
+  if (dropLast && data.length < batchSize) {
+    throw new RangeError(`fit: ${data.length} examples make no batch of ${batchSize} with dropLast`);
+  }
   // A user of JavaScript may give one.
   if ((optimizer as unknown) instanceof LBFGS) {
     throw new TypeError(
@@ -135,7 +144,19 @@ export function settingsOf(model: Module, options: FitOptions): FitSettings {
   if (!optimizer.parameters.some((parameter) => own.has(parameter))) {
     throw new RangeError("fit: expected an optimizer over the model's parameters, got one that has none of them");
   }
-  const given = { loss, epochs, batchSize, accumulate, shuffle, callbacks, check, compile, anomaly, precision };
+  const given = {
+    loss,
+    epochs,
+    batchSize,
+    dropLast,
+    accumulate,
+    shuffle,
+    callbacks,
+    check,
+    compile,
+    anomaly,
+    precision,
+  };
   return { ...options, ...given };
 }
 

@@ -3,9 +3,19 @@ import { readBytes } from '#files';
 import type { Module } from '../nn/module.ts';
 import { type EMA, GradScaler, type Optimizer } from '../optim/index.ts';
 import { nextStream, randomState, type Stream, setRandomState, shuffled } from '../tensor/random.ts';
-import { checkData, checkExamples, checkTraining, type Data, type Examples, type Task, taskOf } from './batch.ts';
+import {
+  batchOf,
+  checkData,
+  checkExamples,
+  checkLast,
+  checkTraining,
+  type Data,
+  type Examples,
+  type Task,
+  taskOf,
+} from './batch.ts';
 import type { Callback, EpochReport, Training, TrainingState } from './callback.ts';
-import { Checkpoints, decodeCheckpoint, restore } from './checkpoint.ts';
+import { Checkpoints, decodeCheckpoint, loadPart, restore } from './checkpoint.ts';
 import { Evaluator } from './evaluate.ts';
 import { checkPrecision, type FitOptions, type FitSettings, settingsOf } from './fit-options.ts';
 import { scheduleOf } from './schedule.ts';
@@ -44,6 +54,8 @@ class Run implements Training {
   private readonly schedule: ReturnType<typeof scheduleOf>;
   private readonly checkpoints: Checkpoints | null;
   private readonly running: Promise<Stepped & { lr: number }>[] = [];
+  /** Examples of an epoch. */
+  private readonly end: number;
   private order: Stream | null = null;
   private position = 0;
   private totals = { loss: 0, correct: 0, count: 0 };
@@ -62,7 +74,8 @@ class Run implements Training {
     this.options = options;
     this.checkpoints = checkpoint ? new Checkpoints(checkpoint) : null;
     this.callbacks = [...callbacks, ...(this.checkpoints ? [this.checkpoints] : [])];
-    this.stepsPerEpoch = Math.ceil(data.length / (batchSize * accumulate));
+    this.end = options.dropLast ? data.length - (data.length % batchSize) : data.length;
+    this.stepsPerEpoch = Math.ceil(this.end / (batchSize * accumulate));
     this.steps = this.stepsPerEpoch * epochs;
     this.schedule = scheduleOf(options.schedule, optimizer, options.scheduleBy);
     const probes = callbacks.flatMap(({ probe }) => probe ?? []);
@@ -86,12 +99,13 @@ class Run implements Training {
     const { data, validation, batchSize, loss, ignoreIndex, augment, resume, signal } = options;
     const first = Array.from({ length: Math.min(batchSize, data.length) }, (_, i) => i);
     const random = randomState();
-    const examples = await data.batch(first);
+    const examples = await batchOf('fit', data, first);
     setRandomState(random);
     model.train();
     const task = taskOf('fit', model, examples, { loss, ignoreIndex, augment });
     checkPrecision(options.precision, task.device);
     checkExamples('fit', examples, first, { ...task, data });
+    if (!options.dropLast) checkLast('fit', data, examples, task);
     if (options.check) await checkTraining('fit', data, task, signal);
     if (options.check && validation) await checkData('fit: validation', validation, task, signal);
     const saved = resume === undefined ? null : typeof resume === 'string' ? await readBytes(resume) : resume;
@@ -112,8 +126,10 @@ class Run implements Training {
   async state(): Promise<TrainingState> {
     const { step, epoch, position, order, data, options, schedule } = this;
     const state = {
-      ...{ step, epoch, position, examples: data.length, batchSize: options.batchSize, accumulate: options.accumulate },
-      ...{ order, random: randomState(), ...schedule.state(), history: [...this.history] },
+      ...{ step, epoch, position, examples: data.length },
+      ...{ batchSize: options.batchSize, accumulate: options.accumulate, dropLast: options.dropLast },
+      ...{ order, random: randomState(), history: [...this.history] },
+      ...{ scheduleKind: schedule.kind, ...schedule.state() },
     };
     const [totals, running] = [{ ...this.totals }, [...this.running]];
     for (const stepped of running) addTo(totals, await stepped);
@@ -123,9 +139,9 @@ class Run implements Training {
   private async resume(bytes: Uint8Array): Promise<void> {
     const saved = decodeCheckpoint(bytes);
     const { step, epoch, position, order, totals, history, random, ...state } = saved.training;
-    const { batchSize, accumulate } = this.options;
-    for (const [name, mine] of Object.entries({ examples: this.data.length, batchSize, accumulate })) {
-      const its = state[name as 'examples' | 'batchSize' | 'accumulate'];
+    const { batchSize, accumulate, dropLast } = this.options;
+    for (const [name, mine] of Object.entries({ examples: this.data.length, batchSize, accumulate, dropLast })) {
+      const its = state[name as 'examples' | 'batchSize' | 'accumulate' | 'dropLast'];
       if (its !== mine) throw new RangeError(`resume: the checkpoint was made with ${name} ${its}, got ${mine}`);
     }
     const mine = this.scaler ? 'float16' : 'float32';
@@ -136,8 +152,18 @@ class Run implements Training {
         `resume: the checkpoint was made ${saved.ema ? 'with' : 'without'} ema, got ${this.ema ? 'one' : 'none'}`,
       );
     }
-    await restore(this, saved);
-    this.schedule.load(state);
+    const { kind } = this.schedule;
+    if (state.scheduleKind !== kind) {
+      throw new RangeError(`resume: the checkpoint was made with schedule ${state.scheduleKind}, got ${kind}`);
+    }
+    const before = this.schedule.state();
+    try {
+      loadPart('schedule', () => this.schedule.load(state));
+      await restore(this, saved);
+    } catch (error) {
+      this.schedule.load(before);
+      throw error;
+    }
     setRandomState(random);
     Object.assign(this, { step, epoch, position, order, totals, history, reported: step });
   }
@@ -186,7 +212,7 @@ class Run implements Training {
       ? shuffled(data.length, this.order)
       : Uint32Array.from({ length: data.length }, (_, i) => i);
     model.train();
-    while (this.position < data.length && !this.ended) {
+    while (this.position < this.end && !this.ended) {
       const { batches, position } = await this.batchesFrom(order);
       await this.takeStep(batches, position);
       if (this.running.length > AHEAD) await this.report();
@@ -196,7 +222,7 @@ class Run implements Training {
       }
     }
     while (this.running.length > 0) await this.report();
-    if (this.position < data.length) return false;
+    if (this.position < this.end) return false;
     const validated = await this.validate();
     // Cut off: validation is made up for by whoever resumes.
     if (!validated) return false;
@@ -220,8 +246,8 @@ class Run implements Training {
     const { data, options, task } = this;
     const batches: Examples[] = [];
     let { position } = this;
-    while (batches.length < options.accumulate && position < data.length) {
-      const indices = order.subarray(position, position + options.batchSize);
+    while (batches.length < options.accumulate && position < this.end) {
+      const indices = order.subarray(position, Math.min(position + options.batchSize, this.end));
       const examples = data.batch(indices);
       // Without a turn of other work in between, where the data needs none.
       const batch = examples instanceof Promise ? await examples : examples;

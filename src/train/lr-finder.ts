@@ -4,7 +4,16 @@ import { crossEntropy } from '../ops/index.ts';
 import { checkWhole } from '../optim/check.ts';
 import type { Optimizer } from '../optim/index.ts';
 import { shuffled } from '../tensor/random.ts';
-import { checkExamples, checkTraining, type Data, type Loss, taskOf } from './batch.ts';
+import {
+  batchOf,
+  checkExamples,
+  checkIsData,
+  checkTraining,
+  type Data,
+  type Loss,
+  taskOf,
+  withoutLone,
+} from './batch.ts';
 import { kept } from './keep.ts';
 import { type Axis, chart, logTicks, roundTicks } from './report-chart.ts';
 import { Running } from './report-format.ts';
@@ -54,6 +63,7 @@ const BLOWN = 4;
  */
 export async function findLr(model: Module, options: FindLrOptions): Promise<FoundLr> {
   const { data, loss = crossEntropy, optimizer, from = 1e-7, to = 10, steps = 100, batchSize = 64 } = options;
+  checkIsData('findLr', data);
   checkWhole('findLr', { steps, batchSize }, 1);
   if (!(from > 0 && to > from && steps > 2)) {
     throw new RangeError(`findLr: expected 0 < from < to and at least 3 steps, got ${from}, ${to} and ${steps} steps`);
@@ -115,13 +125,14 @@ export async function findLr(model: Module, options: FindLrOptions): Promise<Fou
 
 const short = (value: number) => String(Number(value.toPrecision(3)));
 
-/** Batches of examples in random order, over and over. */
+/** Batches of examples in random order, over and over, but for a last one of one example. */
 async function* batches(data: Data, batchSize: number) {
   for (;;) {
     const order = shuffled(data.length);
-    for (let at = 0; at < data.length; at += batchSize) {
-      const indices = order.subarray(at, at + batchSize);
-      yield { indices, examples: await data.batch(indices) };
+    const end = withoutLone(data.length, batchSize);
+    for (let at = 0; at < end; at += batchSize) {
+      const indices = order.subarray(at, Math.min(at + batchSize, end));
+      yield { indices, examples: await batchOf('findLr', data, indices) };
     }
   }
 }

@@ -9,7 +9,7 @@ import type { HostArray } from '../tensor/dtype.ts';
 import { scope } from '../tensor/scope.ts';
 import { hostTensors } from '../tensor/state.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { type Examples, type Loss, type Pair, rowsOf, type Task, upload } from './batch.ts';
+import { type Data, type Examples, type Loss, type Pair, placeOf, rowsOf, type Task, upload } from './batch.ts';
 import { type SanityCheck, short } from './sanity-report.ts';
 import { momentsOf } from './statistics.ts';
 import { Stepper } from './step.ts';
@@ -56,22 +56,27 @@ export const lossOfZeros = (subject: Subject, examples: Examples): Promise<numbe
     return subject.loss(zeros(shape, { dtype, device }), y);
   });
 
-/** Same indices, same examples? `order` has the indices. */
-export function sameTwice(first: Examples, again: Examples, order: ArrayLike<number>): SanityCheck {
+/** Is training well off with the data? `wrong` is what it would refuse; and same indices, same examples? `order` has them. */
+export function checkOfData(
+  wrong: string | null,
+  data: Data,
+  order: ArrayLike<number>,
+  first: Examples,
+  again: Examples,
+): SanityCheck {
   const name = 'data';
-  const expected = 'finite inputs, and the same targets when asked again';
-  const example = (at: number, values: HostArray) => order[Math.floor((at * rowsOf(first)) / values.length)];
-  const bad = Array.from(first.x).findIndex((value) => !Number.isFinite(value));
-  if (bad >= 0) {
-    const actual = `${first.x[bad]} in the input of example ${example(bad, first.x)}`;
-    return result(name, expected, actual, 'Inputs are not finite: look at how they are read and normalized.');
+  const expected = 'finite numbers, examples of every class, and the same targets when asked again';
+  if (wrong !== null) {
+    const advice = 'Look at how it is read: training refuses numbers that are not finite and classes without examples.';
+    return result(name, expected, wrong, advice);
   }
   const other = Array.from(first.y).findIndex((value, i) => value !== again.y[i]);
   if (other >= 0) {
-    const actual = `another target for example ${example(other, first.y)}`;
+    const index = order[Math.floor((other * rowsOf(first)) / first.y.length)];
+    const actual = `another target for ${placeOf(data, index)}`;
     return result(name, expected, actual, 'Targets do not stay with their inputs: they are probably shuffled apart.');
   }
-  return result(name, expected, 'both', null);
+  return result(name, expected, 'all of them', null);
 }
 
 /** Is the loss of every example twice that of every example once? */

@@ -1,4 +1,5 @@
 // sanity: what to check before training, as the CS231n notes advise, and what is probably wrong where a check fails.
+import { DataError } from '../data/error.ts';
 import type { Module } from '../nn/module.ts';
 import { add, crossEntropy, mul } from '../ops/index.ts';
 import { l2Penalty } from '../ops/penalty.ts';
@@ -6,9 +7,18 @@ import { checkWhole } from '../optim/check.ts';
 import { Adam, type Optimizer } from '../optim/index.ts';
 import { shuffled } from '../tensor/random.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { checkExamples, checkLabels, type Data, type Loss, taskOf } from './batch.ts';
+import {
+  batchOf,
+  checkExamples,
+  checkIsData,
+  checkTraining,
+  type Data,
+  type Loss,
+  type Task,
+  taskOf,
+} from './batch.ts';
 import { kept } from './keep.ts';
-import { agree, atChance, isMean, lossOf, raises, reaches, sameTwice } from './sanity-checks.ts';
+import { agree, atChance, checkOfData, isMean, lossOf, raises, reaches } from './sanity-checks.ts';
 import { byHeart } from './sanity-overfit.ts';
 import { type SanityCheck, type SanityReport, sanityReport } from './sanity-report.ts';
 
@@ -39,13 +49,14 @@ export interface SanityOptions {
 const TINY = 4;
 
 /**
- * Checks a model, its loss and its data before training: that a batch stays as it is, the loss is a mean, the first loss is
+ * Checks a model, its loss and its data before training: that all examples are fit for training, a batch stays as it is, the loss is a mean, the first loss is
  * that of chance (ln C for cross entropy, C - 1 for the SVM loss), regularization raises it, gradients reach every
  * parameter and agree with differences, and a few examples can be learnt by heart without regularization and dropout. The
  * model is put back as it was. Throws for labels out of range and shapes that do not fit; else what fails is in the report.
  */
 export async function sanity(model: Module, options: SanityOptions): Promise<SanityReport> {
   const { data, loss = crossEntropy, batchSize = 64, examples = 20, steps = 500 } = options;
+  checkIsData('sanity', data);
   checkWhole('sanity', { batchSize, examples, steps }, 1);
   if (data.length === 0) throw new RangeError('sanity: expected at least one example, got none');
   const putBack = await kept(model);
@@ -56,10 +67,9 @@ export async function sanity(model: Module, options: SanityOptions): Promise<San
   try {
     const order = shuffled(data.length);
     model.train();
-    const first = await data.batch(order.subarray(0, batchSize));
+    const first = await batchOf('sanity', data, order.subarray(0, batchSize));
     const task = taskOf('sanity', model, first, { loss });
     checkExamples('sanity', first, order.subarray(0, batchSize), { ...task, data });
-    if (data.labels) checkLabels('sanity', data.labels, { ...task, data });
     optimizer = make(model.parameters());
     const trained = optimizer;
     const regularization = options.regularization ?? decayOf(trained);
@@ -70,7 +80,10 @@ export async function sanity(model: Module, options: SanityOptions): Promise<San
       checks.push(await work());
     };
     const subject = { model, loss, task, compiled: options.compile ?? true };
-    await check('data', async () => sameTwice(first, await data.batch(order.subarray(0, batchSize)), order));
+    await check('data', async () => {
+      const wrong = await whatIsWrong(data, task);
+      return checkOfData(wrong, data, order, first, await data.batch(order.subarray(0, batchSize)));
+    });
     await check('mean', () => isMean(subject, first));
     const start = await lossOf(subject, first);
     await check('chance', () => atChance(subject, first, start, options.classes));
@@ -95,6 +108,17 @@ export async function sanity(model: Module, options: SanityOptions): Promise<San
     putBack();
   }
   return sanityReport(checks, leftOut);
+}
+
+/** What fit would refuse of the data, in words; null where it takes all. Throws for labels out of range and other shapes. */
+async function whatIsWrong(data: Data, task: Task): Promise<string | null> {
+  try {
+    await checkTraining('sanity', data, task);
+    return null;
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error;
+    return error.message.replace(/^sanity: /, '');
+  }
 }
 
 /** The penalty that an optimizer's weight decay stands for, 1/2 lambda |w|^2; undefined where it has none. */

@@ -22,6 +22,8 @@ const ratesOf = ({ paramGroups }: Optimizer): number[] => paramGroups.map(({ lr 
 
 /** A schedule at work. */
 interface Moving {
+  /** What it is, in words: a checkpoint goes on with another of its kind only. */
+  readonly kind: string;
   stepBegins(progress: number): void;
   stepEnds(): void;
   /** `metric`: the loss of validation, or of training. */
@@ -57,6 +59,7 @@ export function scheduleOf(
   if (typeof schedule === 'function') return factor(schedule, optimizer, by ?? 'step');
   const moves = by ?? 'epoch';
   return {
+    kind: schedule ? `${nameOf(schedule)} by ${moves}` : 'none',
     stepBegins() {},
     stepEnds: () => moves === 'step' && schedule?.step(),
     epochEnds: (metric) => moves === 'epoch' && schedule?.step(metric),
@@ -68,6 +71,12 @@ export function scheduleOf(
   };
 }
 
+/** Schedulers of optim.lr say their names in their states, which no minifier changes. */
+function nameOf(scheduler: Scheduler): string {
+  const { scheduler: name } = (scheduler.stateDict?.() ?? {}) as { scheduler?: unknown };
+  return typeof name === 'string' ? name : 'a scheduler of your own';
+}
+
 const isList = (given: Schedule | readonly Schedule[] | undefined): given is readonly Schedule[] =>
   Array.isArray(given);
 
@@ -76,6 +85,7 @@ function together(schedules: readonly Schedule[], optimizer: Optimizer, by?: 'ep
   const parts = schedules.map((schedule) => scheduleOf(schedule, optimizer, by));
   const factored = schedules.findIndex((schedule) => typeof schedule === 'function');
   return {
+    kind: `[${parts.map(({ kind }) => kind).join(', ')}]`,
     stepBegins(progress) {
       for (const part of parts) part.stepBegins(progress);
     },
@@ -93,14 +103,8 @@ function together(schedules: readonly Schedule[], optimizer: Optimizer, by?: 'ep
       return { lr: states[factored]?.lr ?? ratesOf(optimizer), schedule: states.map((state) => state.schedule) };
     },
     load({ lr, schedule }) {
-      const states = Array.isArray(schedule) ? schedule : [];
-      if (states.length !== parts.length) {
-        throw new RangeError(
-          `resume: the checkpoint was made with ${states.length} schedules in a list, got ${parts.length}`,
-        );
-      }
       parts.forEach((part, i) => {
-        part.load({ lr, schedule: states[i] });
+        part.load({ lr, schedule: (schedule as unknown[])[i] });
       });
     },
   };
@@ -115,6 +119,7 @@ function factor(of: (progress: number) => number, optimizer: Optimizer, by: 'epo
     });
   };
   return {
+    kind: `a function by ${by}`,
     stepBegins(done) {
       if (by === 'step') progress = done;
       set(of(progress));
@@ -127,7 +132,7 @@ function factor(of: (progress: number) => number, optimizer: Optimizer, by: 'epo
     state: () => ({ lr: base, schedule: { progress } }),
     load({ lr, schedule }) {
       base = lr;
-      progress = (schedule as { progress: number } | null)?.progress ?? 0;
+      progress = (schedule as { progress: number }).progress;
     },
   };
 }
