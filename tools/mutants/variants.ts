@@ -2,27 +2,27 @@
 import type { Shader } from '../../src/tensor/backend.ts';
 import type { Run } from './bench.ts';
 import { altered, type Mutant, type Use, useName } from './mutant.ts';
-import { backwards } from './order.ts';
+import { type Order, reordered } from './order.ts';
 
-/** `isBackward`: with the last threads first, as well, where they have an order. */
+/** `order`: with the threads in that order, too. */
 export class Variants {
   readonly mutant: Mutant;
-  private readonly isBackward: boolean;
+  private readonly order?: Order;
   private readonly shaders = new Map<string, Shader | null>();
   /** Whether it alters a use: runs share these objects. */
   private readonly known = new Map<Use, boolean>();
   private readonly able = new Map<string, boolean>();
 
-  constructor(mutant: Mutant, isBackward = false) {
+  constructor(mutant: Mutant, order?: Order) {
     this.mutant = mutant;
-    this.isBackward = isBackward;
+    this.order = order;
   }
 
   private change(use: Use, name = useName(use)): Shader | null {
     let shader = this.shaders.get(name);
     if (shader === undefined) {
       shader = altered(this.mutant, use);
-      if (shader && this.isBackward) shader = backwards(shader);
+      if (shader && this.order) shader = reordered(shader, this.order);
       this.shaders.set(name, shader);
     }
     return shader;

@@ -123,6 +123,7 @@ const casts: Case[] = [
 
 const choices: Case[] = [
   { op: 'where', title: 'numbers', inputs: [coins(TAIL), normal(TAIL), normal(TAIL)], run: where },
+  { op: 'where', title: 'a column', inputs: [coins([5, 8]), normal([5, 8]), normal([5, 1])], run: where },
   { op: 'where', title: 'all three broadcast', inputs: [coins([3, 1, 2]), normal([5, 1]), normal([])], run: where },
   {
     ...edges('where', (x) => where(gt(x, 0), x, 2)),
