@@ -39,6 +39,10 @@ const both = (run: Softmax, name: string): Case[] => [
   { op: 'softmax', title: `${name}, rank 0`, inputs: [normal([])], run: (x) => [run(x), run(x, 0)] },
   { op: 'softmax', title: `${name}, along dim 0`, inputs: [normal([5, 3])], run: (x) => run(x, 0) },
   { op: 'softmax', title: `${name}, along the middle`, inputs: [normal([2, 5, 3])], run: (x) => run(x, -2) },
+  {
+    ...{ op: 'softmax', title: `${name}, rank 6, along dim 2`, inputs: [normal([2, 1, 3, 2, 1, 2])] },
+    run: (x) => run(x, 2),
+  },
   { op: 'softmax', title: `${name}, transposed`, inputs: [normal([5, 3])], run: (x) => run(transpose(x)) },
   { op: 'softmax', title: `${name}, no rows`, inputs: [normal([0, 3])], run: (x) => run(x) },
   { op: 'softmax', title: `${name}, no classes`, inputs: [normal([3, 0])], run: (x) => run(x) },
