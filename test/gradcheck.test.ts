@@ -134,6 +134,7 @@ describe('with a default device', () => {
       checked: 0,
       passed: true,
       worst: null,
+      verdict: 'happy',
     });
   });
 

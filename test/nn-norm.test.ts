@@ -88,3 +88,35 @@ test('without running statistics evaluation takes those of the batch', async () 
   expect(await owned(norm.eval().call(a)).tolist()).toEqual(trained);
   expect(trained[0][0]).toBeCloseTo(-1, 4);
 });
+
+describe('InstanceNorm with running statistics', () => {
+  /** One channel of two images: means 2 and 6, unbiased variances 8 and 2. */
+  const x = () => owned(tensor([[[0, 4]], [[5, 7]]]));
+
+  test('training takes in the mean of what the images have, evaluation normalizes by it, and a reset forgets it', async () => {
+    setDefaultDevice(devices.cpu);
+    const norm = new nn.InstanceNorm1d(1, { trackRunningStats: true, momentum: 0.5, eps: 0 });
+    expect(Object.keys(norm.stateDict()).sort()).toEqual(['runningMean', 'runningVar']);
+    expect(await owned(norm.call(x())).tolist()).toEqual([[[-1, 1]], [[-1, 1]]]);
+    expect(await norm.runningMean!.tolist()).toEqual([2]);
+    expect(await norm.runningVar!.tolist()).toEqual([3]);
+    norm.eval();
+    const out = (await owned(norm.call(x())).data()).map((v) => v * Math.sqrt(3));
+    [-2, 2, 3, 5].forEach((v, i) => {
+      expect(out[i]).toBeCloseTo(v, 10);
+    });
+    expect(await norm.runningMean!.tolist()).toEqual([2]);
+    norm.resetRunningStats();
+    expect([await norm.runningMean!.tolist(), await norm.runningVar!.tolist()]).toEqual([[0], [1]]);
+  });
+
+  test('without them evaluation takes those of the input, too, and an option out of range is refused', async () => {
+    setDefaultDevice(devices.cpu);
+    const norm = new nn.InstanceNorm1d(1, { eps: 0 }).eval();
+    expect(norm.runningMean).toBe(null);
+    expect(await owned(norm.call(x())).tolist()).toEqual([[[-1, 1]], [[-1, 1]]]);
+    expect(() => new nn.InstanceNorm2d(1, { momentum: 2 })).toThrow(
+      /InstanceNorm2d: expected momentum from 0 to 1, got 2/,
+    );
+  });
+});

@@ -1,5 +1,6 @@
 // Optimizers against their formulas in float64, modules, and checkpoints.
 import {
+  compile,
   decodeSafetensors,
   encodeSafetensors,
   init,
@@ -8,9 +9,10 @@ import {
   optim,
   randn,
   referenceCnn,
+  setDefaultDevice,
   tensor,
 } from 'downhill';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { WebGpuBackend } from '../src/backends/webgpu/backend.ts';
 import type { Device } from '../src/tensor/device.ts';
 import { adadelta, adagrad, adam, type Rule, rmsprop, sgd } from './optim-rules.ts';
@@ -110,6 +112,62 @@ describe.each(['cpu', 'webgpu'])('optimizers on %s', (name) => {
     });
     optimizer.dispose();
     for (const p of parameters) p.dispose();
+  });
+
+  test.each(Object.keys(references))(
+    '%s, maximizing: -g takes the place of g, not of the weight decay',
+    async (title) => {
+      const starts = [0.5, -2];
+      const parameters = starts.map((x) => tensor([x], { device: devices[name], requiresGrad: true }));
+      const optimizer = references[title].make(parameters);
+      for (const group of optimizer.paramGroups) group.maximize = true;
+      for (let i = 0; i < STEPS; i++) {
+        optimizer.zeroGrad();
+        for (const p of parameters) p.neg().square().add(p).neg().sum().backward();
+        optimizer.step();
+      }
+      for (const [i, parameter] of parameters.entries()) {
+        const rule = references[title].rule();
+        let x = starts[i];
+        for (let t = 1; t <= STEPS; t++) x = rule(x, 2 * x + 1, t);
+        expect(await parameter.item()).toBeCloseTo(x, name === 'cpu' ? 12 : 5);
+        // What the loss, not its negative, would have led to is elsewhere.
+        expect(Math.sign(x - starts[i])).toBe(-Math.sign(2 * starts[i] + 1));
+      }
+      optimizer.dispose();
+      for (const p of parameters) p.dispose();
+    },
+  );
+
+  test('one group goes up, the other down, and a compiled step heeds the turn', async () => {
+    setDefaultDevice(devices[name]);
+    onTestFinished(() => setDefaultDevice(devices.cpu));
+    const [a, b] = [1, 1].map((x) => tensor([x], { device: devices[name], requiresGrad: true }));
+    const optimizer = new optim.SGD([{ params: [a], maximize: true }, { params: [b] }], { lr: 0.25 });
+    const step = compile(() => {
+      optimizer.zeroGrad();
+      a.add(b).sum().backward();
+      optimizer.step();
+    });
+    const both = async () => [await a.item(), await b.item()];
+    for (let i = 0; i < 3; i++) step();
+    expect(await both()).toEqual([1.75, 0.25]);
+    optimizer.paramGroups[0].maximize = false;
+    step();
+    expect(await both()).toEqual([1.5, 0]);
+    expect(optimizer.stateDict().values.groups.map(({ maximize }) => maximize)).toEqual([false, false]);
+    for (const item of [step, optimizer, a, b]) item.dispose();
+  });
+
+  test('a state from before there was maximize does not turn it on', () => {
+    const a = tensor([1], { device: devices[name], requiresGrad: true });
+    const optimizer = new optim.SGD([a], { lr: 0.25, maximize: true });
+    const { tensors, values } = optimizer.stateDict();
+    const groups = values.groups.map(({ maximize: _, ...rest }) => rest as (typeof values.groups)[number]);
+    optimizer.loadStateDict({ tensors: tensors as never, values: { ...values, groups } });
+    expect(optimizer.paramGroups[0].maximize).toBe(false);
+    optimizer.dispose();
+    a.dispose();
   });
 
   test('a parameter without gradient stays where it is', async () => {

@@ -18,6 +18,8 @@ export interface Coordinate {
   error: number;
   /** The same with roundoff left in. */
   raw: number;
+  /** How far roundoff in the outputs alone may move `numeric`: a gradient below that is not told from 0. */
+  noise: number;
   /** Whether another branch of some function was taken on one side than on the other: then the numbers need not agree. */
   kink: boolean;
 }
@@ -107,7 +109,7 @@ export function compareCoordinates(
       const a = gradients[part][i];
       const [error, raw] = [relativeError(a, slope, noise), relativeError(a, slope, 0)];
       const kink = below.winners !== above.winners;
-      found[part].push({ at: coordinatesOf(i, x.shape), analytic: a, numeric: slope, error, raw, kink });
+      found[part].push({ at: coordinatesOf(i, x.shape), analytic: a, numeric: slope, error, raw, noise, kink });
     });
   }
   return found;

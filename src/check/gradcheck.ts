@@ -23,7 +23,7 @@ export interface GradcheckOptions {
    * differences, h^2 / 6 times the third derivative, then meets the roundoff, 1e-16 / h.
    */
   step?: number;
-  /** Largest relative error that passes. Default 1e-6. */
+  /** Largest relative error that passes, less what roundoff in the outputs may have made. Default 1e-6. */
   tolerance?: number;
   /** Coordinates to check per input. Default: all. */
   samples?: number;
@@ -42,6 +42,11 @@ const SWEEP = Array.from({ length: 11 }, (_, i) => Number(`1e-${i + 1}`));
  * scalars are weighted by a fixed random direction. A coordinate where another branch is taken at x + h than at x - h,
  * such as another side of a relu or another winner of a max, is reported as a kink and not compared. Throws where there
  * is nothing to check; a wrong gradient makes `passed` false.
+ *
+ * Of |analytic - numeric| is taken off what roundoff in the outputs can make: 16 rounding errors of 2^-53 of their size,
+ * over the width of the step. A large output so excuses a small gradient, right or wrong: where that alone lets a
+ * coordinate pass that is off by more than 1e-4, it is `unproven`, and so is an input all of whose coordinates lie on
+ * kinks; `warnings` names them. Take constants and large parts out of the loss then, or a larger step.
  */
 export async function gradcheck(
   fn: Differentiable,
@@ -126,6 +131,7 @@ export function checkGradients(
   for (const h of [step, ...steps]) {
     if (!(h > 0 && h < 1)) throw new RangeError(`gradcheck: expected a step above 0 and below 1, got ${h}`);
   }
+  if (!(samples >= 1)) throw new RangeError(`gradcheck: expected samples of at least 1, got ${samples}`);
   const state = randomState();
   return onCpu(inputs, (tensors) => {
     const named = () => {

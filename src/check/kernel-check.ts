@@ -175,9 +175,11 @@ const worse = (a: number | null, b: number) => Math.max(a ?? 0, b);
 function checkDerivatives(row: OpReport, item: Case, inputs: HostTensor[]): void {
   for (const [order, report] of Object.entries(gradcheckCase(item, inputs, GRADCHECK, SAMPLES))) {
     for (const input of report.inputs) row.gradcheckError = worse(row.gradcheckError, input.error);
-    // What lies on a kink is not compared, so inputs that lie there prove nothing.
-    const kinks = report.inputs.some((input) => input.kinks.length > 0);
-    if (!report.passed || kinks) fail(row, item.title, `${order} derivative on the CPU: ${report}`);
+    // What lies on a kink is not compared, and what is all roundoff is excused, so inputs that do either prove nothing.
+    const nothing = report.inputs.some(
+      ({ kinks, unproven, checked }) => kinks.length > 0 || (checked > 0 && unproven.length === checked),
+    );
+    if (!report.passed || nothing) fail(row, item.title, `${order} derivative on the CPU: ${report}`);
   }
 }
 

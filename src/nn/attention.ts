@@ -1,5 +1,6 @@
 // Multi-head attention, and the encoder layer of transformers.
 import {
+  type AttentionOptions,
   add,
   cast,
   chunk,
@@ -139,7 +140,7 @@ export class MultiheadAttention extends Module {
     const [q, k, v] = this.project(query, key, value).map(split);
     const mask = this.mask(masks, [q.shape[0], q.shape[2], k.shape[2]], q);
     const { p, training } = this.dropout;
-    const options = { ...mask, dropout: training ? p : 0 };
+    const options = { ...mask, dropoutP: training ? p : 0 };
     const finish = (out: Tensor) => {
       const joined = flatten(transpose(out, 1, 2), 2);
       const placed = batched ? (batchFirst ? joined : transpose(joined, 0, 1)) : reshape(joined, joined.shape.slice(1));
@@ -182,7 +183,7 @@ export class MultiheadAttention extends Module {
     { attnMask, keyPaddingMask, isCausal = false }: AttentionMasks,
     [N, L, S]: Shape,
     { device }: Tensor,
-  ): { mask?: Tensor; causal?: boolean } {
+  ): Pick<AttentionOptions, 'attnMask' | 'isCausal'> {
     const { numHeads } = this;
     if (attnMask && !sameShape(attnMask.shape, [L, S]) && !sameShape(attnMask.shape, [N * numHeads, L, S])) {
       const wanted = `attnMask [${L},${S}] or [${N * numHeads},${L},${S}]`;
@@ -192,15 +193,15 @@ export class MultiheadAttention extends Module {
       const got = `${keyPaddingMask.dtype} ${format(keyPaddingMask.shape)}`;
       throw new ShapeError(`MultiheadAttention: expected a bool keyPaddingMask [${N},${S}], got ${got}`);
     }
-    if (isCausal && !attnMask && !keyPaddingMask) return { causal: true };
+    if (isCausal && !attnMask && !keyPaddingMask) return { isCausal: true };
     const shown: Tensor[] = [];
     if (keyPaddingMask) shown.push(logicalNot(reshape(keyPaddingMask, [N, 1, 1, S])));
     if (isCausal) shown.push(cast(tril(ones([L, S], { device })), 'bool'));
     const own = attnMask?.rank === 3 ? reshape(attnMask, [N, numHeads, L, S]) : attnMask;
     if (own?.dtype === 'bool') shown.push(logicalNot(own));
     const seen = shown.length > 0 ? shown.reduce((a, b) => logicalAnd(a, b)) : undefined;
-    if (!own || own.dtype === 'bool') return { mask: seen };
-    return { mask: seen ? add(own, where(seen, zeros([], { device }), Number.NEGATIVE_INFINITY)) : own };
+    if (!own || own.dtype === 'bool') return { attnMask: seen };
+    return { attnMask: seen ? add(own, where(seen, zeros([], { device }), Number.NEGATIVE_INFINITY)) : own };
   }
 }
 

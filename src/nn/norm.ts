@@ -12,7 +12,7 @@ import { ShapeError } from '../tensor/errors.ts';
 import { format, type Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkDivides, checkEps, checkWhole } from './check.ts';
-import { Module, parameter } from './module.ts';
+import { buffer, Module, parameter } from './module.ts';
 
 /** A shape, of which a number stands for the last dim alone. */
 function shapeOf(layer: string, normalizedShape: number | Shape): Shape {
@@ -97,47 +97,83 @@ export class GroupNorm extends Module {
   }
 }
 
+export interface InstanceNormLayerOptions {
+  /** Added to the variance. Default 1e-5. */
+  eps?: number;
+  /** Share of each batch in the running statistics. Default 0.1. */
+  momentum?: number;
+  /** Whether there are weight, which starts as ones, and bias, which starts as zeros. Default false. */
+  affine?: boolean;
+  /** Whether there are running statistics, by which evaluation normalizes. Default false. */
+  trackRunningStats?: boolean;
+}
+
 /** Normalization over each channel of each image, for inputs of certain ranks. */
 abstract class InstanceNorm extends Module {
   weight: Tensor | null;
   bias: Tensor | null;
+  runningMean: Tensor | null;
+  runningVar: Tensor | null;
   readonly numFeatures: number;
   readonly eps: number;
+  readonly momentum: number;
 
-  constructor(layer: string, numFeatures: number, { eps = 1e-5, affine = false }) {
+  constructor(
+    layer: string,
+    numFeatures: number,
+    { eps = 1e-5, momentum = 0.1, affine = false, trackRunningStats = false }: InstanceNormLayerOptions,
+  ) {
     super();
     checkWhole(layer, { numFeatures });
     checkEps(layer, eps);
+    if (!(momentum >= 0 && momentum <= 1)) {
+      throw new ShapeError(`${layer}: expected momentum from 0 to 1, got ${momentum}`);
+    }
     this.numFeatures = numFeatures;
     this.eps = eps;
+    this.momentum = momentum;
     this.weight = affine ? parameter(ones([numFeatures])) : null;
     this.bias = affine ? parameter(zeros([numFeatures])) : null;
+    this.runningMean = trackRunningStats ? buffer(zeros([numFeatures])) : null;
+    this.runningVar = trackRunningStats ? buffer(ones([numFeatures])) : null;
+  }
+
+  protected normalize(x: Tensor): Tensor {
+    const { weight, bias, eps, momentum, runningMean, runningVar, training } = this;
+    const useInputStats = training || !runningMean;
+    return instanceNorm(x, { weight, bias, eps, momentum, runningMean, runningVar, useInputStats });
+  }
+
+  /** Running statistics as they began: mean 0, variance 1. */
+  resetRunningStats(): void {
+    this.runningMean?.assign(new Float32Array(this.numFeatures));
+    this.runningVar?.assign(new Float32Array(this.numFeatures).fill(1));
   }
 }
 
 /** [N, C, L] normalized over each channel of each row; with `affine`, times weight [C] (ones at first) plus bias [C] (zeros at first). */
 export class InstanceNorm1d extends InstanceNorm {
-  constructor(numFeatures: number, options: { eps?: number; affine?: boolean } = {}) {
+  constructor(numFeatures: number, options: InstanceNormLayerOptions = {}) {
     super('InstanceNorm1d', numFeatures, options);
   }
 
   override forward(x: Tensor): Tensor {
     checkRank('InstanceNorm1d', x, '[N, C, L]', 3);
     checkChannels('InstanceNorm1d', x, this.numFeatures);
-    return instanceNorm(x, this);
+    return this.normalize(x);
   }
 }
 
 /** [N, C, H, W] normalized over each channel of each image; with `affine`, times weight [C] (ones at first) plus bias [C] (zeros at first). */
 export class InstanceNorm2d extends InstanceNorm {
-  constructor(numFeatures: number, options: { eps?: number; affine?: boolean } = {}) {
+  constructor(numFeatures: number, options: InstanceNormLayerOptions = {}) {
     super('InstanceNorm2d', numFeatures, options);
   }
 
   override forward(x: Tensor): Tensor {
     checkRank('InstanceNorm2d', x, '[N, C, H, W]', 4);
     checkChannels('InstanceNorm2d', x, this.numFeatures);
-    return instanceNorm(x, this);
+    return this.normalize(x);
   }
 }
 

@@ -1,13 +1,13 @@
 // Arithmetic, one row each: sums, products, quotients, remainders, sizes and bounds.
 
-import { FLOATS } from '../tensor/dtype.ts';
+import { FLOATS, isFloat } from '../tensor/dtype.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { cast } from './cast.ts';
 import { eq, ge, gt, le, logicalAnd, logicalOr, lt, where } from './comparison.ts';
 import { binary, checkOperands, elementwise, flat, NUMBERS, type Operand, tensorsOf, unary } from './define.ts';
 import { remainder as reference } from './reference-math.ts';
-import { round } from './rounding.ts';
+import { nearest } from './rounding.ts';
 
 /**
  * out = x + y. Floats, or int32 with wraparound. In the shape to which x and y broadcast. Throws a ShapeError for
@@ -67,8 +67,25 @@ export const remainder = binary({
   wgsl: 'remainder(x, y)',
   int32: { wgsl: 'remainderInt(x, y)' },
   // What was taken off x is a multiple of y, by which y's gradient counts.
-  vjp: [({ g }) => g, ({ g, x, y, out }) => neg(mul(g, round(div(sub(x, out), y))))],
+  vjp: [({ g }) => g, ({ g, x, y, out }) => neg(mul(g, nearest(div(sub(x, out), y))))],
 });
+
+/**
+ * out = the nearest number with so many decimals, of two the even one: 0.5 gives 0, 1.5 gives 2; of -2 decimals, the
+ * nearest hundred. As in PyTorch x is scaled by the power of ten, rounded and scaled back, so what overflows on the way
+ * is infinite. NaN and infinities stay, and so does int32. The gradient is 0. In the shape of x. Throws a ShapeError for
+ * bool, for decimals that are no whole number from -38 to 38, and for int32 with others than 0.
+ */
+export function round(x: Tensor, decimals = 0): Tensor {
+  if (decimals === 0) return nearest(x);
+  tensorsOf('round', [x]);
+  if (!Number.isInteger(decimals) || Math.abs(decimals) > 38) {
+    throw new ShapeError(`round: expected decimals as a whole number from -38 to 38, got ${decimals}`);
+  }
+  if (!isFloat(x.dtype)) throw new ShapeError(`round: expected x of dtype float32 beside decimals, got ${x.dtype}`);
+  const scale = 10 ** Math.abs(decimals);
+  return decimals > 0 ? div(nearest(mul(x, scale)), scale) : mul(nearest(div(x, scale)), scale);
+}
 
 /** Which of two numbers is larger. */
 const order = (x: number, y: number) => Number(x > y) - Number(x < y);

@@ -16,54 +16,64 @@ const NAME = 'scaledDotProductAttention';
 
 export interface AttentionOptions {
   /** bool, true where a query may look at a key, or float32, added to the scores; broadcasts to [..., L, S]. */
-  mask?: Tensor | null;
+  attnMask?: Tensor | null;
   /** Query i looks at keys 0 to i only. Not together with a mask. */
-  causal?: boolean;
+  isCausal?: boolean;
   /** Factor on the scores. Default: 1 / sqrt(E). */
   scale?: number;
   /** Probability of dropping a weight. Default 0. */
-  dropout?: number;
+  dropoutP?: number;
 }
 
+const OPTIONS: (keyof AttentionOptions)[] = ['attnMask', 'isCausal', 'scale', 'dropoutP'];
+
 /**
- * out = softmax(scale query key^T + mask) value, as PyTorch's scaled_dot_product_attention: query [..., L, E], key
+ * out = softmax(scale query key^T + attnMask) value, as PyTorch's scaled_dot_product_attention: query [..., L, E], key
  * [..., S, E], value [..., S, V], leading dims broadcast; out [..., L, V]. A query that may look at nothing gives
  * zeros. Throws a ShapeError for shapes that do not fit, for other dtypes than float32, for a mask of another dtype
- * than bool and float32 or that does not broadcast to [..., L, S], for a mask and `causal` together, and for a
- * dropout beyond 0 and 1.
+ * than bool and float32 or that does not broadcast to [..., L, S], for a mask and `isCausal` together, for a dropoutP
+ * beyond 0 and 1, and for an option that there is not.
  */
 export function scaledDotProductAttention(
   query: Tensor,
   key: Tensor,
   value: Tensor,
-  { mask, causal = false, scale, dropout: p = 0 }: AttentionOptions = {},
+  options: AttentionOptions = {},
 ): Tensor {
+  const { attnMask: mask, isCausal = false, scale, dropoutP = 0 } = options;
   checkInputs(NAME, [query, key, value], mask);
+  // An `isCausal` that is not read lets queries look ahead, which nothing later tells.
+  const unknown = Object.keys(options).find((name) => !OPTIONS.includes(name as keyof AttentionOptions));
+  if (unknown !== undefined) {
+    throw new ShapeError(`${NAME}: there is no option ${unknown}, expected ${OPTIONS.join(', ')}`);
+  }
   floatOf(NAME, [query, key, value]);
   const shapes = [query, key, value].map(({ shape }) => format(shape)).join(', ');
   const [E, S] = [query.shape.at(-1), key.shape.at(-2)];
   if ([query, key, value].some((x) => x.rank < 2) || key.shape.at(-1) !== E || value.shape.at(-2) !== S) {
     throw new ShapeError(`${NAME}: expected query [..., L, E], key [..., S, E], value [..., S, V], got ${shapes}`);
   }
-  if (mask && causal) throw new ShapeError(`${NAME}: expected a mask or causal, got both`);
+  if (mask && isCausal) throw new ShapeError(`${NAME}: expected attnMask or isCausal, got both`);
   if (mask && mask.dtype !== 'bool' && mask.dtype !== 'float32') {
-    throw new ShapeError(`${NAME}: expected a mask of bool or float32, got ${mask.dtype}`);
+    throw new ShapeError(`${NAME}: expected an attnMask of bool or float32, got ${mask.dtype}`);
   }
   const lead = broadcastShapes(NAME, ...[query, key, value].map(({ shape }) => shape.slice(0, -2)));
   if (mask) {
     const full = [...lead, query.shape.at(-2)!, S!];
     if (!sameShape(broadcastShapes(NAME, mask.shape, full), full)) {
-      throw new ShapeError(`${NAME}: expected a mask that broadcasts to ${format(full)}, got ${format(mask.shape)}`);
+      throw new ShapeError(
+        `${NAME}: expected an attnMask that broadcasts to ${format(full)}, got ${format(mask.shape)}`,
+      );
     }
   }
   if (scale !== undefined && typeof scale !== 'number') {
     throw new ShapeError(`${NAME}: expected a number as scale, got ${typeof scale}`);
   }
-  checkProbability(NAME, p);
+  checkProbability(NAME, dropoutP);
   const scores = matmul(mul(query, scale ?? 1 / Math.sqrt(E!)), transpose(key));
-  const shown = causal ? lowerTriangle(query.shape.at(-2)!, S!, query) : (mask ?? null);
+  const shown = isCausal ? lowerTriangle(query.shape.at(-2)!, S!, query) : (mask ?? null);
   const weights = shown ? masked(scores, shown) : softmax(scores);
-  return matmul(p > 0 ? dropout(weights, p) : weights, value);
+  return matmul(dropoutP > 0 ? dropout(weights, dropoutP) : weights, value);
 }
 
 /** Softmax over what the mask lets through; zeros elsewhere, also where that is everything. */

@@ -29,29 +29,29 @@ export const eq = comparison({ name: 'eq', cpu: (x, y) => Number(x === y), wgsl:
  */
 export const ne = comparison({ name: 'ne', cpu: (x, y) => Number(x !== y), wgsl: '!(x == y)', dtypes: [ALL, ALL] });
 /**
- * out = x < y, as bool; false for NaN. Both floats or int32. In the shape to which x and y broadcast. Throws a
- * ShapeError for bool, for two dtypes, for a number that int32 cannot hold beside it, and for shapes that do not
- * broadcast.
+ * out = x < y, as bool; false for NaN. Both floats, int32 or bool, where false is below true. In the shape to which x
+ * and y broadcast. Throws a ShapeError for two dtypes, for a number that int32 or bool cannot hold beside it, and for
+ * shapes that do not broadcast.
  */
-export const lt = comparison({ name: 'lt', cpu: (x, y) => Number(x < y), wgsl: 'x < y' });
+export const lt = comparison({ name: 'lt', cpu: (x, y) => Number(x < y), wgsl: 'x < y', dtypes: [ALL, ALL] });
 /**
- * out = x <= y, as bool; false for NaN. Both floats or int32. In the shape to which x and y broadcast. Throws a
- * ShapeError for bool, for two dtypes, for a number that int32 cannot hold beside it, and for shapes that do not
- * broadcast.
+ * out = x <= y, as bool; false for NaN. Both floats, int32 or bool, where false is below true. In the shape to which x
+ * and y broadcast. Throws a ShapeError for two dtypes, for a number that int32 or bool cannot hold beside it, and for
+ * shapes that do not broadcast.
  */
-export const le = comparison({ name: 'le', cpu: (x, y) => Number(x <= y), wgsl: 'x <= y' });
+export const le = comparison({ name: 'le', cpu: (x, y) => Number(x <= y), wgsl: 'x <= y', dtypes: [ALL, ALL] });
 /**
- * out = x > y, as bool; false for NaN. Both floats or int32. In the shape to which x and y broadcast. Throws a
- * ShapeError for bool, for two dtypes, for a number that int32 cannot hold beside it, and for shapes that do not
- * broadcast.
+ * out = x > y, as bool; false for NaN. Both floats, int32 or bool, where false is below true. In the shape to which x
+ * and y broadcast. Throws a ShapeError for two dtypes, for a number that int32 or bool cannot hold beside it, and for
+ * shapes that do not broadcast.
  */
-export const gt = comparison({ name: 'gt', cpu: (x, y) => Number(x > y), wgsl: 'x > y' });
+export const gt = comparison({ name: 'gt', cpu: (x, y) => Number(x > y), wgsl: 'x > y', dtypes: [ALL, ALL] });
 /**
- * out = x >= y, as bool; false for NaN. Both floats or int32. In the shape to which x and y broadcast. Throws a
- * ShapeError for bool, for two dtypes, for a number that int32 cannot hold beside it, and for shapes that do not
- * broadcast.
+ * out = x >= y, as bool; false for NaN. Both floats, int32 or bool, where false is below true. In the shape to which x
+ * and y broadcast. Throws a ShapeError for two dtypes, for a number that int32 or bool cannot hold beside it, and for
+ * shapes that do not broadcast.
  */
-export const ge = comparison({ name: 'ge', cpu: (x, y) => Number(x >= y), wgsl: 'x >= y' });
+export const ge = comparison({ name: 'ge', cpu: (x, y) => Number(x >= y), wgsl: 'x >= y', dtypes: [ALL, ALL] });
 
 const FLAGS: ElementwiseRow['dtypes'] = [['bool'], ['bool']];
 

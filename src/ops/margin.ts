@@ -62,8 +62,8 @@ export interface MultiMarginOptions {
 /**
  * loss = weight[label] / C times the sum over the wrong classes c of max(0, margin - scores[label] + scores[c])^p:
  * scores [N, C], [C] or [N, C, d1, ...] float32, int32 labels [N], [] or [N, d1, ...] from 0 to C - 1; a scalar [],
- * or with reduction 'none' the losses in the shape of labels. A label out of range is an IndexError, on WebGPU at the
- * next read. Throws a ShapeError for other shapes and dtypes, for class weights that are not float32 [C], for a p
+ * or with reduction 'none' the losses in the shape of labels. A margin of NaN adds nothing, as in PyTorch. A label out
+ * of range is an IndexError, on WebGPU at the next read. Throws a ShapeError for other shapes and dtypes, for class weights that are not float32 [C], for a p
  * other than 1 and 2, for a margin that is not finite, and another `reduction`.
  */
 export function multiMarginLoss(
@@ -76,7 +76,8 @@ export function multiMarginLoss(
   checkOption(op, p === 1 || p === 2, 'p 1 or 2', p);
   checkOption(op, Number.isFinite(margin), 'a finite margin', margin);
   const rows = rowsOf(op, scores, labels, weight);
-  const [margins] = apply(marginsOp, [rows.scores, rows.labels], { op, margin });
+  const [all] = apply(marginsOp, [rows.scores, rows.labels], { op, margin });
+  const margins = where(gt(all, 0), all, 0);
   const means = mul(sum(p === 2 ? square(margins) : margins, 1, true), 1 / rows.scores.shape[1]);
   // Labels out of range are found above, so none is ignored here.
   const losses = weight ? mul(means, labelWeights(weight, rows, { op, ignore: IGNORE })) : means;
@@ -85,7 +86,7 @@ export function multiMarginLoss(
 
 /**
  * The multiclass support vector machine of Weston and Watkins: loss = the sum over the wrong classes c of max(0,
- * scores[c] - scores[label] + margin), which is C - 1 where all scores are equal: C times multiMarginLoss. scores [N,
+ * scores[c] - scores[label] + margin), which is C - 1 where all scores are equal: C times multiMarginLoss, but for NaN, which goes through. scores [N,
  * C], [C] or [N, C, d1, ...] float32, int32 labels [N], [] or [N, d1, ...]; a scalar [], or with reduction 'none' the
  * losses in the shape of labels. A label out of range is an IndexError, on WebGPU at the next read. Throws a
  * ShapeError for other shapes and dtypes, for a margin that is not finite, and another `reduction`.

@@ -239,12 +239,7 @@ export function batchNorm(x: Tensor, options: BatchNormOptions): Tensor {
       throw new ShapeError(`batchNorm: expected ${name} of dtype float32, got ${v.dtype}`);
   }
   checkOption('batchNorm', eps >= 0, 'eps of at least 0', eps);
-  checkOption('batchNorm', momentum >= 0 && momentum <= 1, 'a momentum from 0 to 1', momentum);
-  if (!runningMean !== !runningVar) {
-    throw new ShapeError(
-      `batchNorm: expected both or none of the running statistics, got running${runningMean ? 'Mean' : 'Var'}`,
-    );
-  }
+  checkRunning('batchNorm', { runningMean, runningVar, momentum });
   if (!training) {
     if (!runningMean || !runningVar) throw new ShapeError('batchNorm: evaluation needs runningMean and runningVar');
     const rstd = rsqrt(add(runningVar, eps));
@@ -266,6 +261,18 @@ export function batchNorm(x: Tensor, options: BatchNormOptions): Tensor {
     });
   }
   return out;
+}
+
+/** Throws a ShapeError for one of the running statistics alone, and for a momentum beyond 0 and 1. */
+export function checkRunning(
+  op: string,
+  { runningMean, runningVar, momentum }: Pick<BatchNormOptions, 'runningMean' | 'runningVar'> & { momentum: number },
+): void {
+  checkOption(op, momentum >= 0 && momentum <= 1, 'a momentum from 0 to 1', momentum);
+  if (!runningMean !== !runningVar) {
+    const alone = `running${runningMean ? 'Mean' : 'Var'}`;
+    throw new ShapeError(`${op}: expected both or none of the running statistics, got ${alone}`);
+  }
 }
 
 /** A [C] tensor of one value, for layers without weight or bias. */

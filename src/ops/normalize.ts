@@ -5,7 +5,7 @@ import gradSource from '../../shaders/normalizeGrad.wgsl';
 import { isFullFloat } from '../autograd/autocast.ts';
 import { throughOps } from '../autograd/backward.ts';
 import { define, type Op } from '../autograd/op.ts';
-import { apply, checkInputs, checkTensor } from '../autograd/tape.ts';
+import { apply, checkInputs, checkTensor, noGrad } from '../autograd/tape.ts';
 import type { GpuTraits } from '../tensor/backend.ts';
 import { ShapeError } from '../tensor/errors.ts';
 import { elementCount, format, type Shape, sameShape } from '../tensor/shape.ts';
@@ -15,8 +15,10 @@ import { perOutput } from './flops.ts';
 import { constants, grid, threads, withPut } from './launch.ts';
 import { checkOption } from './loss.ts';
 import { reshape } from './movement.ts';
-import { deviations, perChannel } from './norm.ts';
+import { batchNorm, checkRunning, deviations, perChannel } from './norm.ts';
 import { mean } from './reduction.ts';
+import { variance } from './statistics.ts';
+import { updateRunning } from './update.ts';
 
 interface NormalizeAttrs {
   eps: number;
@@ -202,8 +204,8 @@ const affinePerChannel = (y: Tensor, weight?: Tensor | null, bias?: Tensor | nul
 /**
  * out = (x - mean) / sqrt(variance + eps) * weight + bias of x [N, C, ...], with mean and biased variance over each
  * of `groups` groups of neighbouring channels of each image, and weight and bias [C]. eps is 1e-5 by default. In the
- * shape of x. Throws a ShapeError below rank 2, for groups that do not divide C, for factors that are not [C], for
- * other dtypes than float32, and for eps below 0.
+ * shape of x. Throws a ShapeError below rank 2, for groups that do not divide C, for a single image with a single value
+ * per group, for factors that are not [C], for other dtypes than float32, and for eps below 0.
  */
 export function groupNorm(x: Tensor, groups: number, { weight, bias, eps = 1e-5 }: Affine = {}): Tensor {
   checkTensor('groupNorm', x);
@@ -214,23 +216,52 @@ export function groupNorm(x: Tensor, groups: number, { weight, bias, eps = 1e-5 
   }
   check('groupNorm', x, { weight, bias }, [C], eps);
   const size = N * groups === 0 ? 0 : x.size / (N * groups);
+  if (N * size === 1) {
+    throw new ShapeError(`groupNorm: expected more than one value per group, got input ${format(x.shape)}`);
+  }
   return affinePerChannel(normalizeRows(x, size, { eps, center: true }), weight, bias);
+}
+
+export interface InstanceNormOptions extends Affine {
+  /** [C], both or none: they take in the statistics of x, or stand in for them. */
+  runningMean?: Tensor | null;
+  runningVar?: Tensor | null;
+  /** Normalize by the statistics of x (and update the running ones) or by the running statistics. Default true. */
+  useInputStats?: boolean;
+  /** Share of x in the running statistics. Default 0.1. */
+  momentum?: number;
 }
 
 /**
  * out = (x - mean) / sqrt(variance + eps) * weight + bias of x [N, C, ...], with mean and biased variance over each
- * channel of each image, and weight and bias [C]. eps is 1e-5 by default. In the shape of x. Throws a ShapeError
- * below rank 3, for less than two values per channel, for factors that are not [C], for other dtypes than float32,
- * and for eps below 0.
+ * channel of each image, and weight and bias [C]. eps is 1e-5 by default. Running statistics [C] take in the mean over
+ * the images of the means and unbiased variances: running = (1 - momentum) running + momentum mean. Without
+ * `useInputStats` they are what x is normalized by, as in the evaluation of batchNorm. In the shape of x. Throws a
+ * ShapeError below rank 3, for less than two values per channel where its statistics are used, for factors or
+ * statistics that are not [C], for one of the running statistics alone or none where they are used, for other dtypes
+ * than float32, for eps below 0, and for a momentum beyond 0 and 1.
  */
-export function instanceNorm(x: Tensor, { weight, bias, eps = 1e-5 }: Affine = {}): Tensor {
-  checkTensor('instanceNorm', x);
-  if (x.rank < 3)
-    throw new ShapeError(`instanceNorm: expected input [N, C, ...] of at least 3 dims, got ${format(x.shape)}`);
+export function instanceNorm(x: Tensor, options: InstanceNormOptions = {}): Tensor {
+  const op = 'instanceNorm';
+  const { weight, bias, runningMean, runningVar, useInputStats = true, momentum = 0.1, eps = 1e-5 } = options;
+  checkTensor(op, x);
+  if (x.rank < 3) throw new ShapeError(`${op}: expected input [N, C, ...] of at least 3 dims, got ${format(x.shape)}`);
   const size = elementCount(x.shape.slice(2));
-  if (size < 2) {
-    throw new ShapeError(`instanceNorm: expected more than one value per channel, got input ${format(x.shape)}`);
+  if (useInputStats && size < 2) {
+    throw new ShapeError(`${op}: expected more than one value per channel, got input ${format(x.shape)}`);
   }
-  check('instanceNorm', x, { weight, bias }, [x.shape[1]], eps);
+  check(op, x, { weight, bias, runningMean, runningVar }, [x.shape[1]], eps);
+  checkRunning(op, { runningMean, runningVar, momentum });
+  if (!useInputStats) {
+    if (!runningMean) throw new ShapeError(`${op}: without useInputStats it needs runningMean and runningVar`);
+    return batchNorm(x, { weight, bias, runningMean, runningVar, training: false, eps });
+  }
+  if (runningMean && runningVar && x.size > 0) {
+    noGrad(() => {
+      const inside = x.shape.map((_, i) => i).slice(2);
+      const batch: [Tensor, Tensor] = [mean(x, [0, ...inside]), mean(variance(x, inside), 0)];
+      updateRunning([runningMean, runningVar], batch, momentum, 1);
+    });
+  }
   return affinePerChannel(normalizeRows(x, size, { eps, center: true }), weight, bias);
 }

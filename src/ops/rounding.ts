@@ -17,11 +17,8 @@ export const floor = rounding('floor', Math.floor);
  */
 export const ceil = rounding('ceil', Math.ceil);
 
-/**
- * out = the nearest whole number, of two the even one: 0.5 gives 0, 1.5 gives 2. NaN and infinities stay, and so does
- * int32. The gradient is 0. In the shape of x. Throws a ShapeError for bool.
- */
-export const round = rounding('round', roundEven);
+/** round to whole numbers, which arithmetic.ts extends to decimals. */
+export const nearest = rounding('round', roundEven);
 
 /**
  * out = the whole number next to x towards 0. NaN and infinities stay, and so does int32. The gradient is 0. In the

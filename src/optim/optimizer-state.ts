@@ -23,8 +23,10 @@ export function checkValues(owner: string, mine: OptimizerValues, given: unknown
   if (!Array.isArray(groups) || groups.length !== mine.groups.length) {
     return fail(`${mine.groups.length} parameter groups`, `${Array.isArray(groups) ? groups.length : 'none'}`);
   }
+  // States from before optimizers could maximize do not say whether they do.
+  const filled: GroupValues[] = groups.map((group) => ({ maximize: false, ...group }));
   mine.groups.forEach((own, g) => {
-    const other: Record<string, unknown> = groups[g] ?? {};
+    const other: Record<string, unknown> = filled[g];
     for (const [key, value] of Object.entries(own)) {
       if (!(key in other)) fail(`${key} in group ${g}`, 'none');
       const kinds = [value, other[key]].map(kindOf);
@@ -37,5 +39,5 @@ export function checkValues(owner: string, mine: OptimizerValues, given: unknown
   if (!Array.isArray(steps) || steps.length !== mine.steps.length || !steps.every(isCount)) {
     return fail(`${mine.steps.length} counts of steps`, JSON.stringify(steps) ?? 'none');
   }
-  return { optimizer: mine.optimizer, groups, steps };
+  return { optimizer: mine.optimizer, groups: filled, steps };
 }

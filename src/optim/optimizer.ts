@@ -1,6 +1,7 @@
 // What optimizers share: all parameters in one flat arena, so that a step is one update dispatch per kind of parameter.
 import type { Op } from '../autograd/op.ts';
 import { apply, noGrad } from '../autograd/tape.ts';
+import { neg } from '../ops/elementwise.ts';
 import type { UpdateAttrs } from '../ops/update.ts';
 import { live } from '../tensor/live.ts';
 import { scope } from '../tensor/scope.ts';
@@ -16,6 +17,8 @@ import { checkValues, type OptimizerValues } from './optimizer-state.ts';
 export interface Hyperparameters {
   lr: number;
   weightDecay: number;
+  /** Whether parameters go up the gradient: -g takes the place of g in the formulas; weight decay shrinks as ever. Default false. */
+  maximize: boolean;
 }
 
 /** How an optimizer moves the parameters of a group with hyperparameters H. */
@@ -108,17 +111,20 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
         for (const { parameters, from, to, gradient } of this.runs()) {
           const { op, states } = this.updateOf(parameters[0]);
           const arenas = [values, ...states.map((name) => this.states.get(name)!)];
+          const { maximize } = this.groupOf(parameters[0]);
+          const gradients = slice(flat, gradient, gradient + to - from);
           const attrs = live(
             () => this.attrsOf(parameters),
             () =>
               this.updateOf(parameters[0]).op === op &&
+              this.groupOf(parameters[0]).maximize === maximize &&
               parameters.every((i, k) => k === 0 || this.alike(i, parameters[k - 1])),
           );
           apply(
             op,
             [
               ...arenas.map((arena) => slice(arena, from, to)),
-              slice(flat, gradient, gradient + to - from),
+              maximize ? neg(gradients) : gradients,
               ...(unless ? [unless] : []),
             ],
             attrs,
@@ -214,15 +220,19 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
     }
   }
 
+  private groupOf(i: number): ParameterGroup<H> {
+    return this.paramGroups[this.groups[i]];
+  }
+
   /** How parameter i is updated. */
   private updateOf(i: number) {
-    return this.method.update(this.paramGroups[this.groups[i]]);
+    return this.method.update(this.groupOf(i));
   }
 
   /** Counts an update of these parameters, which are alike, and tells its attributes. */
   private attrsOf(parameters: number[]): UpdateAttrs {
     const [first] = parameters;
-    const group = this.paramGroups[this.groups[first]];
+    const group = this.groupOf(first);
     this.check(group);
     for (const i of parameters) this.counts[i]++;
     return { ...this.method.attrs(group), step: this.counts[first] };
@@ -232,7 +242,10 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
   private alike(i: number, j: number): boolean {
     if (this.counts[i] !== this.counts[j]) return false;
     if (this.groups[i] === this.groups[j]) return true;
-    const [a, b] = [i, j].map((k) => Object.entries(this.method.attrs(this.paramGroups[this.groups[k]])));
+    const [a, b] = [i, j].map((k) => {
+      const group = this.groupOf(k);
+      return Object.entries({ ...this.method.attrs(group), maximize: group.maximize });
+    });
     return this.updateOf(i).op === this.updateOf(j).op && a.every(([, value], k) => value === b[k][1]);
   }
 

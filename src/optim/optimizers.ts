@@ -25,7 +25,7 @@ export interface SGDOptions extends Hyperparameters {
 
 const sgd: Method<SGDOptions> = {
   name: 'SGD',
-  defaults: { lr: 1e-3, momentum: 0, dampening: 0, nesterov: false, weightDecay: 0 },
+  defaults: { lr: 1e-3, momentum: 0, dampening: 0, nesterov: false, weightDecay: 0, maximize: false },
   check({ momentum, dampening, nesterov }) {
     checkRange('SGD', { momentum, dampening }, 0, 1);
     if (nesterov && momentum === 0) throw new RangeError('SGD: nesterov needs a momentum above 0, got 0');
@@ -55,7 +55,7 @@ export interface AdagradOptions extends Hyperparameters {
 
 const adagrad: Method<AdagradOptions> = {
   name: 'Adagrad',
-  defaults: { lr: 1e-2, lrDecay: 0, weightDecay: 0, initialAccumulatorValue: 0, eps: 1e-10 },
+  defaults: { lr: 1e-2, lrDecay: 0, weightDecay: 0, initialAccumulatorValue: 0, eps: 1e-10, maximize: false },
   check({ lrDecay, initialAccumulatorValue, eps }) {
     checkRange('Adagrad', { lrDecay, initialAccumulatorValue, eps }, 0, INFINITY);
   },
@@ -77,7 +77,7 @@ export interface AdadeltaOptions extends Hyperparameters {
 
 const adadelta: Method<AdadeltaOptions> = {
   name: 'Adadelta',
-  defaults: { lr: 1, rho: 0.9, eps: 1e-6, weightDecay: 0 },
+  defaults: { lr: 1, rho: 0.9, eps: 1e-6, weightDecay: 0, maximize: false },
   check({ rho, eps }) {
     checkRange('Adadelta', { rho }, 0, 1);
     checkRange('Adadelta', { eps }, 0, INFINITY);
@@ -102,7 +102,7 @@ export interface RMSpropOptions extends Hyperparameters {
 
 const rmsprop: Method<RMSpropOptions> = {
   name: 'RMSprop',
-  defaults: { lr: 1e-2, alpha: 0.99, eps: 1e-8, weightDecay: 0, momentum: 0, centered: false },
+  defaults: { lr: 1e-2, alpha: 0.99, eps: 1e-8, weightDecay: 0, momentum: 0, centered: false, maximize: false },
   check({ alpha, momentum, eps }) {
     checkRange('RMSprop', { alpha, momentum }, 0, 1);
     checkRange('RMSprop', { eps }, 0, INFINITY);
@@ -135,7 +135,7 @@ export interface AdamOptions extends Hyperparameters {
 /** Adam and AdamW, which differ in what weight decay is and does. */
 const adamLike = (name: string, weightDecay: number, decoupled: boolean): Method<AdamOptions> => ({
   name,
-  defaults: { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay, amsgrad: false },
+  defaults: { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay, amsgrad: false, maximize: false },
   check({ betas: [beta1, beta2], eps }) {
     checkRange(name, { beta1, beta2 }, 0, 1);
     checkRange(name, { eps }, 0, INFINITY);

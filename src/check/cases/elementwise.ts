@@ -21,7 +21,7 @@ import {
 import { fromHost } from '../../tensor/creation.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { type Case, family, refusal } from '../case.ts';
-import { between, given, givenWhole, nonzero, normal, SPECIAL, whole } from '../values.ts';
+import { between, coins, given, givenWhole, nonzero, normal, SPECIAL, whole } from '../values.ts';
 import {
   type Binary,
   binary,
@@ -169,7 +169,36 @@ const kinked: Case[] = [
   slopes('sign', 'the slope is 0', sign, [-2, -0, 0, 3], [0, 0, 0, 0]),
   ...rounding('floor', floor),
   ...rounding('ceil', ceil),
-  ...rounding('round', round),
+  ...rounding('round', (x) => round(x)),
+  {
+    ...{ op: 'round', title: 'decimals', gradients: 'none' },
+    inputs: [given([1.23456, -1.23456, 0.125, 0.375, -0.001, 12345.678, -154, 260, 340, 1e30, ...SPECIAL])],
+    run: (x) => [round(x, 2), round(x, 4), round(x, -1), round(x, -2)],
+  },
+  // Halves of a hundredth, to the bit.
+  {
+    ...{ op: 'round', title: 'decimals, of two the even one', inputs: [given([0.125, 0.375, -0.625])] },
+    ...{ run: (x: Tensor) => round(x, 2), gradients: 'none' as const },
+    reference: ({ device }) => fromHost('case', [0.12, 0.38, -0.62], [3], { device }),
+  },
+  slopes('round', 'the slope is 0, with decimals', (x) => round(x, 1), [-0.33, 0.25, 1.72], [0, 0, 0]),
+  halves('round', 'float16, decimals', [normal(TAIL)], (x) => round(half(x), 1), { gradients: 'none' }),
+  refusal(
+    'round',
+    'int32 and decimals',
+    [whole(0, 9, [2])],
+    (x) => round(x, 1),
+    /^round: expected x of dtype float32 .*int32/,
+  ),
+  refusal('round', 'bool and decimals', [coins([2])], (x) => round(x, 1), /^round: expected x of dtype float32 .*bool/),
+  refusal(
+    'round',
+    'half a decimal',
+    [normal([2])],
+    (x) => round(x, 0.5),
+    /^round: expected decimals as a whole .*, got 0.5/,
+  ),
+  refusal('round', 'too many decimals', [normal([2])], (x) => round(x, 39), /^round: expected decimals .*, got 39/),
   ...rounding('trunc', trunc),
 ];
 

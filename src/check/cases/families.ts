@@ -2,6 +2,7 @@
 import { grad } from '../../autograd/backward.ts';
 import { cast, neg, onesLike } from '../../ops/elementwise.ts';
 import { amax } from '../../ops/extrema.ts';
+import { permute } from '../../ops/movement.ts';
 import { fromHost } from '../../tensor/creation.ts';
 import type { Shape } from '../../tensor/shape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
@@ -102,6 +103,10 @@ export const binary = (op: string, run: Binary, y: Domain = normal, x: Domain = 
     title: 'rank 0 and one element',
     inputs: [x([]), y([1])],
     run: (x, y) => [run(x, y), run(x, 1.5), run(1.5, y)],
+  },
+  {
+    ...{ op, title: 'rank 6, permuted, both broadcast', inputs: [x([2, 1, 3, 2, 1, 2]), y([3, 1, 2, 2, 1])] },
+    run: (x, y) => run(permute(x, [5, 1, 2, 0, 4, 3]), y),
   },
   { op, title: 'an empty tensor', inputs: [x([0, 3]), y([3])], run },
   {

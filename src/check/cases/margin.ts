@@ -1,8 +1,11 @@
 // Cases of losses of margins: those of classes, on a kernel of their own, and the binary hinge, made of other ops.
+import { grad } from '../../autograd/backward.ts';
 import { expand } from '../../ops/broadcast.ts';
 import { hingeEmbeddingLoss, hingeLoss, type MultiMarginOptions, multiMarginLoss, svmLoss } from '../../ops/margin.ts';
 import { permute, transpose } from '../../ops/movement.ts';
+import { fromHost } from '../../tensor/creation.ts';
 import type { Shape } from '../../tensor/shape.ts';
+import type { Tensor } from '../../tensor/tensor.ts';
 import { type Case, family, type Run, refusal } from '../case.ts';
 import { coins, given, givenWhole, type Input, normal, whole } from '../values.ts';
 
@@ -75,6 +78,19 @@ const values: Case[] = [
     ...{ ...compare, title: 'infinities and NaN' },
     inputs: [given([inf, 1, -inf, 1, inf, 2, nan, 1, 2, 1, nan, 2, -inf, 1, 2], [5, 3]), givenWhole([0, 0, 1, 2, 0])],
     run: svm(),
+  },
+  {
+    ...{ op, title: 'multiMarginLoss, NaN and infinities: what is not above 0 adds nothing', gradients: 'none' },
+    inputs: [given([1, nan, 0.5, nan, 1, 2, inf, 1, 2, 1, inf, 2, -inf, 1, 2], [5, 3]), givenWhole([0, 0, 0, 0, 1])],
+    run: multi({ reduction: 'none' }),
+    // (0.5 + 0) / 3, all NaN, all far below, one infinite, (0 + 2) / 3 beside minus infinity.
+    reference: ({ device }) => fromHost('case', [0.5 / 3, 0, 0, inf, 2 / 3], [5], { device }),
+  },
+  {
+    ...{ op, title: 'multiMarginLoss, the gradients where a margin is NaN', gradients: 'none' },
+    inputs: [given([1, nan, 0.5], [1, 3]), givenWhole([0])],
+    run: (x, y) => grad(multiMarginLoss(x, y), [x]) as Tensor[],
+    reference: ({ device }) => fromHost('case', [-1 / 3, 0, 1 / 3], [1, 3], { device }),
   },
   { op, title: 'a margin below 0', inputs: scored([5, 3]), run: svm({ margin: -0.4 }) },
   { op, title: 'transposed scores', inputs: [normal([3, 4]), whole(0, 3, [4])], run: (x, y) => svm()(transpose(x), y) },

@@ -80,6 +80,7 @@ const batches: Case[] = [
   product('a batch and one matrix', [3, 5, 7], [7, 2]),
   product('one matrix and a batch', [5, 7], [3, 7, 2]),
   product('a batch of one and a batch', [1, 5, 7], [3, 7, 2]),
+  product('rank 6, batch dims that broadcast on both sides', [2, 1, 2, 1, 3, 4], [3, 1, 2, 4, 5]),
   product('two batch dims', [2, 3, 5, 7], [2, 3, 7, 4]),
   product('batch dims broadcast on one side', [2, 3, 5, 7], [3, 7, 4]),
   product('batch dims broadcast on both sides', [2, 1, 5, 7], [1, 3, 7, 4]),

@@ -1,9 +1,12 @@
 // Cases of layer, group, instance and root mean square norm, and of the two kernels that they are made of.
 import { grad } from '../../autograd/backward.ts';
+import { noGrad } from '../../autograd/tape.ts';
 import { expand } from '../../ops/broadcast.ts';
+import { contiguous } from '../../ops/elementwise.ts';
 import { transpose } from '../../ops/movement.ts';
 import { groupNorm, instanceNorm, layerNorm, rmsNorm } from '../../ops/normalize.ts';
 import { mean } from '../../ops/reduction.ts';
+import { full } from '../../tensor/creation.ts';
 import type { Shape } from '../../tensor/shape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { type Case, family, refusal } from '../case.ts';
@@ -119,6 +122,30 @@ const layers: Case[] = [
     ...{ op: 'normalize', title: 'instanceNorm', inputs: PER_CHANNEL },
     run: (x, weight, bias) => [instanceNorm(x, { weight, bias }), instanceNorm(x)],
   },
+  {
+    ...{ op: 'normalize', title: 'instanceNorm that feeds running statistics', gradients: 'none' },
+    inputs: [...PER_CHANNEL, between(0.5, 2, [6])],
+    run: (x, weight, ...running) => {
+      const [runningMean, runningVar] = noGrad(() => running.map(contiguous));
+      const out = instanceNorm(x, { weight, runningMean, runningVar, momentum: 0.3 });
+      return [out, runningMean, runningVar];
+    },
+  },
+  {
+    ...{ op: 'normalize', title: 'instanceNorm by running statistics' },
+    inputs: [...PER_CHANNEL, normal([6]), between(0.5, 2, [6])],
+    run: (x, weight, bias, runningMean, runningVar) => {
+      const running = { runningMean, runningVar, useInputStats: false };
+      return [instanceNorm(x, { weight, bias, ...running, eps: 0.1 }), instanceNorm(x, running)];
+    },
+  },
+  {
+    ...{ op: 'normalize', title: 'instanceNorm of single values by running statistics', inputs: [normal([3, 2, 1])] },
+    run: (x) => {
+      const [runningMean, runningVar] = [0.5, 2].map((v) => full([2], v, { device: x.device }));
+      return instanceNorm(x, { runningMean, runningVar, useInputStats: false });
+    },
+  },
   { op: 'normalize', title: 'instanceNorm of signals', inputs: [normal([2, 3, 7])], run: (x) => instanceNorm(x) },
 ];
 
@@ -171,6 +198,36 @@ const refused: Case[] = [
     [normal(IMAGES), whole(0, 9, [6])],
     (x, bias) => groupNorm(x, 2, { bias }),
     /expected bias \[6\] of dtype float32/,
+  ),
+  refuse(
+    'groupNorm of single values',
+    [normal([1, 2])],
+    (x) => groupNorm(x, 2),
+    /groupNorm: expected more than one value per group, got input \[1,2\]/,
+  ),
+  refuse(
+    'instanceNorm with a mean alone',
+    [normal([3, 2, 4]), normal([2])],
+    (x, runningMean) => instanceNorm(x, { runningMean }),
+    /instanceNorm: expected both or none of the running statistics, got runningMean/,
+  ),
+  refuse(
+    'instanceNorm with statistics of another shape',
+    [normal([3, 2, 4]), normal([3])],
+    (x, running) => instanceNorm(x, { runningMean: running, runningVar: running }),
+    /instanceNorm: expected runningMean \[2\]/,
+  ),
+  refuse(
+    'instanceNorm without statistics',
+    [normal([3, 2, 4])],
+    (x) => instanceNorm(x, { useInputStats: false }),
+    /without useInputStats it needs runningMean/,
+  ),
+  refuse(
+    'instanceNorm with a momentum above 1',
+    [normal([3, 2, 4])],
+    (x) => instanceNorm(x, { momentum: 1.5 }),
+    /instanceNorm: expected a momentum from 0 to 1, got 1.5/,
   ),
   refuse(
     'instanceNorm of a matrix',

@@ -136,7 +136,7 @@ const attention = (title: string, shapes: Input[], message: RegExp, options: Att
     'matmul',
     `attention, ${title}`,
     shapes,
-    (query, key, value, mask) => scaledDotProductAttention(query, key, value, { mask, ...options }),
+    (query, key, value, mask) => scaledDotProductAttention(query, key, value, { attnMask: mask, ...options }),
     new RegExp(`^scaledDotProductAttention: ${message.source}`),
   );
 const [query, key, value] = [normal([2, 3, 4]), normal([2, 5, 4]), normal([2, 5, 6])];
@@ -151,11 +151,18 @@ const products: Case[] = [
   attention(
     'a mask of more dims',
     [query, key, value, coins([2, 2, 3, 5])],
-    /expected a mask that broadcasts to \[2,3,5\]/,
+    /expected an attnMask that broadcasts to \[2,3,5\]/,
   ),
-  attention('dropout above 1', [query, key, value], /expected a probability from 0 to 1, got 2/, { dropout: 2 }),
-  attention('dropout below 0', [query, key, value], /expected a probability from 0 to 1, got -1/, { dropout: -1 }),
+  attention('dropout above 1', [query, key, value], /expected a probability from 0 to 1, got 2/, { dropoutP: 2 }),
+  attention('dropout below 0', [query, key, value], /expected a probability from 0 to 1, got -1/, { dropoutP: -1 }),
   attention('a scale that is no number', [query, key, value], /expected a number as scale/, { scale: wrong('x') }),
+  attention(
+    'a mask by another name',
+    [query, key, value],
+    /there is no option mask, expected attnMask/,
+    wrong({ mask: null }),
+  ),
+  attention('an option that there is not', [query, key, value], /there is no option causal/, wrong({ causal: true })),
   refusal('matmul', 'outer of int32', [int, int], outer, /^outer: expected dtype float32 or float16, got int32/),
   refusal('matmul', 'einsum of int32', [int, int], (x, y) => einsum('i,i', x, y), /^einsum: expected dtype float32/),
   refusal(

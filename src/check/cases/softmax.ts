@@ -39,6 +39,10 @@ const both = (run: Softmax, name: string): Case[] => [
   { op: 'softmax', title: `${name}, rank 0`, inputs: [normal([])], run: (x) => [run(x), run(x, 0)] },
   { op: 'softmax', title: `${name}, along dim 0`, inputs: [normal([5, 3])], run: (x) => run(x, 0) },
   { op: 'softmax', title: `${name}, along the middle`, inputs: [normal([2, 5, 3])], run: (x) => run(x, -2) },
+  {
+    ...{ op: 'softmax', title: `${name}, rank 6, along dim 2`, inputs: [normal([2, 1, 3, 2, 1, 2])] },
+    run: (x) => run(x, 2),
+  },
   { op: 'softmax', title: `${name}, transposed`, inputs: [normal([5, 3])], run: (x) => run(transpose(x)) },
   { op: 'softmax', title: `${name}, no rows`, inputs: [normal([0, 3])], run: (x) => run(x) },
   { op: 'softmax', title: `${name}, no classes`, inputs: [normal([3, 0])], run: (x) => run(x) },
@@ -140,16 +144,16 @@ const attentions: Case[] = [
     [1, 3, 7, 2],
   ]),
   look('a scale', { scale: 0.3 }),
-  look('causal', { causal: true }),
-  look('causal, more queries than keys', { causal: true }, [
+  look('causal', { isCausal: true }),
+  look('causal, more queries than keys', { isCausal: true }, [
     [2, 7, 4],
     [2, 3, 4],
     [2, 3, 2],
   ]),
-  look('dropout', { dropout: 0.4 }),
+  look('dropout', { dropoutP: 0.4 }),
   {
     ...{ op: 'softmax', title: 'attention, a bool mask', inputs: [normal(Q), normal(K), normal(V), coins([5, 7])] },
-    run: (q, k, v, mask) => attention(q, k, v, { mask }),
+    run: (q, k, v, mask) => attention(q, k, v, { attnMask: mask }),
   },
   {
     ...{
@@ -157,12 +161,12 @@ const attentions: Case[] = [
       title: 'attention, a mask of numbers',
       inputs: [normal(Q), normal(K), normal(V), normal([2, 1, 5, 7])],
     },
-    run: (q, k, v, mask) => attention(q, k, v, { mask }),
+    run: (q, k, v, mask) => attention(q, k, v, { attnMask: mask }),
   },
   {
     ...{ op: 'softmax', title: 'attention, a query that may look at nothing', gradients: 'compare' },
     inputs: [normal([2, 4]), normal([3, 4]), normal([3, 2]), given([0, 1, -inf, -inf, -inf, -inf], [2, 3])],
-    run: (q, k, v, mask) => attention(q, k, v, { mask: mask.detach() }),
+    run: (q, k, v, mask) => attention(q, k, v, { attnMask: mask.detach() }),
   },
   refusal(
     'softmax',
@@ -189,15 +193,15 @@ const attentions: Case[] = [
     'softmax',
     'attention, a mask and causal',
     [normal(Q), normal(K), normal(V), coins([5, 7])],
-    (q, k, v, mask) => attention(q, k, v, { mask, causal: true }),
-    /a mask or causal, got both/,
+    (q, k, v, mask) => attention(q, k, v, { attnMask: mask, isCausal: true }),
+    /expected attnMask or isCausal, got both/,
   ),
   refusal(
     'softmax',
     'attention, a mask of int32',
     [normal(Q), normal(K), normal(V), whole(0, 2, [5, 7])],
-    (q, k, v, mask) => attention(q, k, v, { mask }),
-    /mask of bool or float32, got int32/,
+    (q, k, v, mask) => attention(q, k, v, { attnMask: mask }),
+    /an attnMask of bool or float32, got int32/,
   ),
 ];
 
