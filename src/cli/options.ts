@@ -20,6 +20,9 @@ function numberIn(text: string, wanted: string, fits: (value: number) => boolean
   return value;
 }
 
+/** The flag of an option by the name that it goes by in the program: --weight-decay for weightDecay. */
+export const flagOf = (name: string): string => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+
 /** A whole number of at least `least`. */
 export const wholeFrom = (least: number) => (text: string) =>
   numberIn(text, `a whole number of at least ${least}`, (value) => Number.isSafeInteger(value) && value >= least);
@@ -65,8 +68,16 @@ const rates = Object.entries(LEARNING_RATES).map(([name, lr]) => `${lr} for ${na
 const lrOption = () =>
   new Option('--lr <rate>', `learning rate at its highest (default: ${rates.join(', ')})`).argParser(positive);
 
+/** Gathers what an option is given each time it comes. */
+export const collect = (value: string, all: string[] = []) => [...all, value];
+
+const paramOption = () =>
+  new Option('--param <name=value>', 'a value of `params` for a module of yours; may come several times').argParser(
+    collect,
+  );
+
 /** The options of all commands that make a model and its data. */
-export function taskOptions(command: Command, lr = lrOption()): Command {
+export function taskOptions(command: Command, { lr = lrOption(), param = paramOption() } = {}): Command {
   const files = Object.entries(DATASETS).map(([name, known]) => `${name}: ${known.files}`);
   return command
     .addOption(
@@ -86,6 +97,8 @@ export function taskOptions(command: Command, lr = lrOption()): Command {
       ),
     )
     .option('--weight-decay <strength>', 'how weights are drawn to 0 (default: 0, and 0.01 for adamw)', atLeast0)
+    .option('--momentum <share>', 'how much of a step the next one keeps, of sgd alone (default: 0.9)', probability)
+    .addOption(param)
     .option('--batch <n>', 'examples in a step', wholeFrom(1), 64)
     .option(
       '--seed <n>',

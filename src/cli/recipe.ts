@@ -3,6 +3,7 @@ import * as augment from '../data/augment.ts';
 import { Adam, AdamW, type Optimizer, RMSprop, SGD } from '../optim/index.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { ImageInput } from './datasets.ts';
+import { UserError } from './errors.ts';
 
 /** Learning rates that suit the built-in models at batch 64, by optimizer. */
 export const LEARNING_RATES = { adam: 0.003, adamw: 0.003, rmsprop: 0.001, sgd: 0.05 };
@@ -25,6 +26,13 @@ export function optimizerOf(
   if (name === 'adamw') return new AdamW(parameters, { lr, weightDecay });
   if (name === 'rmsprop') return new RMSprop(parameters, { lr, weightDecay });
   return new SGD(parameters, { lr, momentum, weightDecay });
+}
+
+/** Throws a UserError where momentum is asked for of built-in optimizers of which none has it. */
+export function checkMomentum(flag: string, optimizers: readonly unknown[]): void {
+  const names = optimizers.map((name) => name ?? 'adam');
+  if (names.includes('sgd')) return;
+  throw new UserError(`${flag}: it is of sgd alone, and the optimizer is ${names.join(' or ')}`);
 }
 
 /** What the commands make of a search's values themselves, also where a module of the user's is trained. */

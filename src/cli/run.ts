@@ -22,7 +22,7 @@ import { SCHEDULES, type ScheduleName } from './recipe.ts';
 import type { Resumed } from './resume.ts';
 import { RunFolder } from './run-folder.ts';
 import { readRun } from './run-records.ts';
-import { type Task, type TaskFlags, withTask } from './task.ts';
+import { metadataOf, type Task, type TaskFlags, withTask } from './task.ts';
 
 export interface TrainFlags extends TaskFlags {
   epochs: number;
@@ -111,6 +111,7 @@ async function run(given: Run): Promise<Result> {
   const chosen = {
     ...{ ...task.settings, epochs, batch, optimizer: task.optimizerName, lr: optimizer.lr },
     ...{ 'weight-decay': optimizer.paramGroups[0].weightDecay, schedule: flags.schedule },
+    ...(flags.momentum !== undefined && { momentum: flags.momentum }),
     ...{ ...(flags.augment && { augment: flags.augment }), ...(flags.patience && { patience: flags.patience }) },
     ...{ ...(flags.precision && { precision: flags.precision }), seed },
   };
@@ -144,7 +145,7 @@ async function run(given: Run): Promise<Result> {
     return result;
   }
 
-  const metadata = { ...settings, steps: String(steps.done), ...(task.input && { input: JSON.stringify(task.input) }) };
+  const metadata = { ...settings, ...metadataOf(task), steps: String(steps.done) };
   await folder.write('model.safetensors', encodeSafetensors(await hostTensors(model.stateDict()), metadata));
 
   if (stopped) shown.say(`stopped early: ${stopped}; back to the weights of the best epoch`);

@@ -8,12 +8,12 @@ import { fit } from '../train/fit.ts';
 import { UserError } from './errors.ts';
 import { COMMON, SCHEDULES } from './recipe.ts';
 import type { TrainFlags } from './run.ts';
-import { type TaskFlags, withTask } from './task.ts';
+import { metadataOf, type TaskFlags, withTask } from './task.ts';
 import { isModulePath } from './user-module.ts';
 
 /** What all trials of a search share. */
 export interface TrialSettings
-  extends Omit<TaskFlags, 'seed' | 'lr' | 'params'>,
+  extends Omit<TaskFlags, 'seed' | 'lr' | 'param' | 'params'>,
     Pick<TrainFlags, 'epochs' | 'schedule'> {
   /** What is trained on: a dataset, a folder or a module. */
   what: string;
@@ -21,7 +21,7 @@ export interface TrialSettings
 }
 
 /** The flags of a trial: values of the search take the place of what all trials share. */
-function flagsOf(settings: TrialSettings, params: Params, seed: number): TaskFlags & { batch: number } {
+export function flagsOf(settings: TrialSettings, params: Params, seed: number): TaskFlags & { batch: number } {
   const own = Object.entries(params).filter(([name]) => !isModulePath(settings.what) || COMMON.includes(name));
   return { ...settings, ...Object.fromEntries(own), seed, params };
 }
@@ -47,6 +47,9 @@ export const goalOf = (settings: TrialSettings, params: Params): Promise<'max' |
     return task.classes === null ? 'min' : 'max';
   });
 
+/** Passes over the data in a stage, whose trials train `effort` times longer than the first ones. */
+export const epochsOf = ({ epochs }: TrialSettings, effort: number): number => Math.max(1, Math.round(epochs * effort));
+
 /** Reports of the cost in an epoch. */
 const REPORTS = 20;
 
@@ -54,7 +57,8 @@ const REPORTS = 20;
 export function trainTrial(settings: TrialSettings, params: Params, context: TrialContext): Promise<TrialResult> {
   const { effort, report, signal, seed } = context;
   const flags = flagsOf(settings, params, seed);
-  return withTask(settings.what, flags, async ({ splits, model, loss, augment, optimizer }) => {
+  return withTask(settings.what, flags, async (task) => {
+    const { splits, model, loss, augment, optimizer } = task;
     const perEpoch = Math.ceil(splits.train.length / flags.batch);
     const every = Math.max(1, Math.round(perEpoch / REPORTS));
     let costs: number[] = [];
@@ -62,7 +66,7 @@ export function trainTrial(settings: TrialSettings, params: Params, context: Tri
       data: splits.train,
       validation: splits.validation,
       ...{ loss, augment, signal, optimizer: optimizer(), check: false },
-      epochs: Math.max(1, Math.round(settings.epochs * effort)),
+      epochs: epochsOf(settings, effort),
       batchSize: flags.batch,
       schedule: SCHEDULES[settings.schedule],
       callbacks: [
@@ -74,12 +78,12 @@ export function trainTrial(settings: TrialSettings, params: Params, context: Tri
             report({ epoch: step / perEpoch, cost: costs.reduce((a, b) => a + b) / costs.length });
             costs = [];
           },
-          onEpoch: (epoch) => report({ epoch: epoch.epoch, score: scoreOf(epoch) }),
+          onEpoch: (epoch) => report({ epoch: epoch.epoch, cost: epoch.trainLoss, score: scoreOf(epoch) }),
         },
       ],
     });
     const last = epochs.at(-1);
-    return { score: last ? scoreOf(last) : Number.NaN, state: await snapshot(model) };
+    return { score: last ? scoreOf(last) : Number.NaN, state: await snapshot(model), metadata: metadataOf(task) };
   });
 }
 

@@ -18,10 +18,11 @@ A folder of images has a folder of PNG files for each class, or train/, val/ and
 
 A module exports a model, and what else it wants:
   import { nn, optim } from 'downhill';
-  export const model = ({ shape, classes }) => new nn.Sequential(new nn.Flatten(), new nn.Linear(784, classes));
+  export const model = ({ shape, classes, params }) => new nn.Sequential(new nn.Flatten(), new nn.Linear(784, classes));
   export const data = 'fashion-mnist';                    or a dataset, { train, validation, test }, or a function
   export const loss = (output, target) => output.crossEntropy(target);
-  export const optimizer = (parameters) => new optim.AdamW(parameters, { lr: 0.001 });
+  export const optimizer = (parameters, params) => new optim.AdamW(parameters, { lr: 0.001 });
+\`params\` has what --param says, and --lr, --weight-decay, --momentum, --batch and --optimizer where they are given.
 
 Examples:
   $ downhill train mnist                                     one epoch, on the best adapter there is
@@ -31,6 +32,7 @@ Examples:
       --schedule one-cycle --optimizer adamw --weight-decay 0.05
   $ downhill train ./photos --size 64 --epochs 10
   $ downhill train ./my-model.ts --limit 2000 --optimizer sgd --lr 0.1 --out runs/quick
+  $ downhill train ./my-model.ts --param hidden=32 --param gate=tanh
   $ downhill train --resume runs/quick
   $ downhill train mnist --limit 500 --device cpu --json     in float64, slow, without WebGPU`;
 
