@@ -181,7 +181,7 @@ async function fitModel(
   optimizer: ReturnType<Task['optimizer']>,
   begin: object,
 ) {
-  const { splits, model, loss, augment } = task;
+  const { splits, model, loss, trainingLoss, augment } = task;
   // Before any schedule.
   const { lr } = optimizer;
   const board = flags.tensorboard ? tensorBoard(folder.path) : null;
@@ -230,7 +230,7 @@ async function fitModel(
     await fit(model, {
       data: splits.train,
       validation: splits.validation,
-      ...{ loss, optimizer, augment, schedule: SCHEDULES[flags.schedule], signal },
+      ...{ loss: trainingLoss, optimizer, augment, schedule: SCHEDULES[flags.schedule], signal },
       epochs: flags.epochs,
       batchSize: flags.batch,
       callbacks: [beginning, watch, ...(board ? [board] : []), ...early, telling],

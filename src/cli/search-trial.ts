@@ -58,14 +58,14 @@ export function trainTrial(settings: TrialSettings, params: Params, context: Tri
   const { effort, report, signal, seed } = context;
   const flags = flagsOf(settings, params, seed);
   return withTask(settings.what, flags, async (task) => {
-    const { splits, model, loss, augment, optimizer } = task;
+    const { splits, model, trainingLoss, augment, optimizer } = task;
     const perEpoch = Math.ceil(splits.train.length / flags.batch);
     const every = Math.max(1, Math.round(perEpoch / REPORTS));
     let costs: number[] = [];
     const epochs = await fit(model, {
       data: splits.train,
       validation: splits.validation,
-      ...{ loss, augment, signal, optimizer: optimizer(), check: false },
+      ...{ loss: trainingLoss, augment, signal, optimizer: optimizer(), check: false },
       epochs: epochsOf(settings, effort),
       batchSize: flags.batch,
       schedule: SCHEDULES[settings.schedule],

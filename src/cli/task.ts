@@ -8,6 +8,7 @@ import { init } from '../backends/init.ts';
 import type { AdapterChoice } from '../backends/webgpu/door.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Module } from '../nn/module.ts';
+import { crossEntropy } from '../ops/index.ts';
 import type { Optimizer } from '../optim/index.ts';
 import type { Device } from '../tensor/device.ts';
 import { DeviceError } from '../tensor/errors.ts';
@@ -65,6 +66,10 @@ export interface Task {
   /** The model in words, for people. */
   name: string;
   loss?: Loss;
+  /** What training adds to it. */
+  penalty?: (model: Module) => Tensor;
+  /** The loss of training: with the penalty, which evaluation leaves out. Undefined where neither was given. */
+  trainingLoss?: Loss;
   /** Changes the inputs of training at random. */
   augment?: (x: Tensor) => Tensor;
   /** Another optimizer over the model, as if none had been made before. */
@@ -173,7 +178,7 @@ async function ofModule(path: string, flags: TaskFlags, { device, limit }: Commo
   return {
     ...{ device, splits, input, model },
     name: path,
-    ...(user.loss && { loss: user.loss }),
+    ...lossesOf(user, model),
     ...augmenting(flags, input, path),
     optimizer() {
       const made = making?.(model.parameters(), params) ?? optimizerOf(optimizer ?? 'adam', model.parameters(), flags);
@@ -188,6 +193,17 @@ async function ofModule(path: string, flags: TaskFlags, { device, limit }: Commo
       ...(Object.keys(own).length > 0 && { params: JSON.stringify(own) }),
     },
   };
+}
+
+/** The losses of a user's module. */
+function lossesOf({ loss, penalty }: UserModule, model: Module): Pick<Task, 'loss' | 'penalty' | 'trainingLoss'> {
+  if (!penalty) return loss ? { loss, trainingLoss: loss } : {};
+  const mean = loss ?? crossEntropy;
+  const trainingLoss: Loss = (output, target) => {
+    const found = mean(output, target);
+    return model.training ? found.add(penalty(model)) : found;
+  };
+  return { ...(loss && { loss }), penalty, trainingLoss };
 }
 
 /** What a file of a task's model says of it, so that it can be made again. */

@@ -21,6 +21,7 @@ A module exports a model, and what else it wants:
   export const model = ({ shape, classes, params }) => new nn.Sequential(new nn.Flatten(), new nn.Linear(784, classes));
   export const data = 'fashion-mnist';                    or a dataset, { train, validation, test }, or a function
   export const loss = (output, target) => output.crossEntropy(target);
+  export const penalty = (model) => model.layer.weight.abs().sum().mul(1e-4);           added to the loss of training
   export const optimizer = (parameters, params) => new optim.AdamW(parameters, { lr: 0.001 });
 \`params\` has what --param says, and --lr, --weight-decay, --momentum, --batch and --optimizer where they are given.
 
