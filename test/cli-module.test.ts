@@ -1,7 +1,7 @@
 // What a module of the user's may export beside its model: a penalty and a schedule; and the help of the whole command.
 import { beforeAll, expect, test } from 'vitest';
 import { line, prepare, writer } from './cli-inputs.ts';
-import { commandIn } from './command.ts';
+import { commandIn, metricsIn } from './command.ts';
 
 const { out, downhill } = commandIn('cli-module');
 const cpu = ['--device', 'cpu'];
@@ -32,6 +32,33 @@ test('a penalty is added to the loss of training alone, and off where examples a
   expect((await downhill(['train', 'named.js', ...cpu])).stderr).toBe(
     'error: named.js: expected penalty to be a function (model) => Tensor, got 0.01\n',
   );
+});
+
+test('a schedule of its own, for train and search alike, which --schedule replaces', async () => {
+  const text = line.replace('test: part', 'validation: part');
+  const own = 'export const schedule = (optimizer) => new optim.lr.StepLR(optimizer, { stepSize: 1, gamma: 0.5 });';
+  await write('moved.js', `${text}${own}`);
+  const flags = '--batch 60 --epochs 3 --lr 0.08 --json --out'.split(' ');
+  const rates = async (...given: string[]) => {
+    const { stdout } = await downhill(['train', 'moved.js', ...cpu, ...flags, ...given]);
+    const steps = (await metricsIn(out(given[0]))).filter(({ kind }) => kind === 'step');
+    return { rates: steps.map(({ lr }) => lr), schedule: JSON.parse(stdout).settings.schedule };
+  };
+  expect(await rates('moved')).toEqual({ rates: [0.08, 0.04, 0.02], schedule: "the module's" });
+  const constant = await rates('constant', '--schedule', 'constant');
+  expect(constant).toEqual({ rates: [0.08, 0.08, 0.08], schedule: 'constant' });
+  const search = async (...given: string[]) =>
+    JSON.parse((await downhill(['search', 'moved.js', ...cpu, '--trials', '1', ...flags, ...given])).stdout);
+  const scores = [await search('trials'), await search('still', '--schedule', 'constant')].map(
+    ({ best }) => best.score,
+  );
+  expect(scores[0]).not.toBe(scores[1]);
+  await write('named.js', `${line}export const schedule = 'cosine';`);
+  expect((await downhill(['train', 'named.js', ...cpu])).stderr).toMatch(
+    /^error: named\.js: expected schedule to be a function .* that makes one, got "cosine"\n$/,
+  );
+  await write('odd.js', `${line}export const schedule = () => 3;`);
+  expect((await downhill(['train', 'odd.js', ...cpu])).stderr).toMatch(/^error: odd\.js: fit: expected schedule /);
 });
 
 test('sanity says which regularization it tries, and as JSON what it left out', async () => {

@@ -26,11 +26,11 @@ const wordsOf = (command: string) => command.split(' ').slice(1);
 
 test('the command that a search ends with trains its best trial again, and its folder serves predict and compare', async () => {
   const space = '--lr 1e-3:1e-2 --param momentum=0.5,0.8 --param batchNorm=true,false --param batch=4,8';
-  const flags = `--trials 2 --optimizer sgd --width 2 --stages 1 --epochs 2 --out found`.split(' ');
+  const flags = `--trials 2 --optimizer sgd --width 2 --warmup 0.5 --clip 2 --epochs 2 --out found`.split(' ');
   const { code, lines } = await downhill(['search', 'photos', ...cpu, ...space.split(' '), ...flags]);
   expect(code).toBe(0);
   const command = lines.at(-2)!.replace('train like it with: ', '');
-  expect(command).toMatch(/^downhill train photos (?=.* --lr [\d.e-]+)(?=.* --momentum 0\.[58])(?=.* --epochs 2)/);
+  expect(command).toMatch(/^downhill train photos (?=.* --lr [\d.e-]+)(?=.* --momentum 0\.[58])(?=.* --epochs 2)(?=.* --warmup 0.5 --clip 2)/);
   const best = Number(lines.at(-1)!.match(/of trial ([12])$/)![1]);
   const found = JSON.parse(String(await readFile(out(`found/trial-000${best}/result.json`))));
   const again = await downhill([...wordsOf(command), '--out', 'again', '--json']);

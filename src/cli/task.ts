@@ -31,6 +31,7 @@ import { asUserError, UserError } from './errors.ts';
 import { flagOf } from './options.ts';
 import { commonOf, noted, override, ownOf } from './params.ts';
 import { augmentationOf, checkMomentum, type OptimizerName, type OptimizerSettings, optimizerOf } from './recipe.ts';
+import type { ScheduleMaker } from './schedule.ts';
 import { TUNABLES, valuesOf } from './search-space.ts';
 import { isModulePath, loadUserModule, type UserModule, type Values } from './user-module.ts';
 
@@ -74,6 +75,8 @@ export interface Task {
   augment?: (x: Tensor) => Tensor;
   /** Another optimizer over the model, as if none had been made before. */
   optimizer(): Optimizer;
+  /** The schedule that a module brings. */
+  makeSchedule?: ScheduleMaker;
   /** The optimizer in words. */
   optimizerName: string;
   /** What makes the model again, and what was chosen, by name. */
@@ -179,6 +182,7 @@ async function ofModule(path: string, flags: TaskFlags, { device, limit }: Commo
     ...{ device, splits, input, model },
     name: path,
     ...lossesOf(user, model),
+    ...(user.makeSchedule && { makeSchedule: user.makeSchedule }),
     ...augmenting(flags, input, path),
     optimizer() {
       const made = making?.(model.parameters(), params) ?? optimizerOf(optimizer ?? 'adam', model.parameters(), flags);
