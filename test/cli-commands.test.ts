@@ -137,7 +137,7 @@ describe('downhill search', () => {
     expect(await readFile(out('photos-search/search.html'), 'utf8')).toContain('PHOTOS: search for hyperparameters');
     const { settings, goal } = JSON.parse(await readFile(out('photos-search/search.json'), 'utf8'));
     expect(goal).toBe('max');
-    expect(settings).toMatchObject({ what: './photos', width: 2, augment: 'flip', schedule: 'linear' });
+    expect(settings).toMatchObject({ what: './photos', width: 2, augment: 'flip' });
   });
 
   test('over a module: hyperparameters of its own, and a loss where there is no accuracy', async () => {
@@ -177,12 +177,12 @@ describe('downhill search', () => {
 
 test('downhill sanity tells what passed, as text and as JSON', async () => {
   const { code, stdout } = await downhill(['sanity', './my-model.ts', ...cpu]);
-  expect(stdout).toMatch(/^sanity: 6 of 6 checks passed$/m);
+  expect(stdout).toMatch(/^sanity: 7 of 7 checks passed$/m);
   expect(code).toBe(0);
   const few = await downhill(['sanity', './my-model.ts', ...cpu, '--steps', '1', '--no-gradients', '--json']);
   const { passed, checks } = JSON.parse(few.stdout);
   expect(passed).toBe(false);
-  expect(checks).toHaveLength(5);
+  expect(checks).toHaveLength(6);
   expect(few.code).toBe(1);
 });
 

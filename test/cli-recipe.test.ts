@@ -1,25 +1,7 @@
-// How the commands train: schedules, optimizers by name, and changes of training images as --augment has them.
+// How the commands train: optimizers by name, and changes of training images as --augment has them.
 import { init, manualSeed, optim, tensor, zeros } from 'downhill';
 import { describe, expect, test } from 'vitest';
-import { augmentationOf, changesOf, optimizerOf, SCHEDULES } from '../src/cli/recipe.ts';
-
-describe('schedules', () => {
-  test('begin and end where they should, and never exceed 1', () => {
-    const ends = Object.fromEntries(
-      Object.entries(SCHEDULES).map(([name, factor]) => [name, [factor(0), factor(0.5), factor(1)]]),
-    );
-    expect(ends.linear).toEqual([1, 0.5, 0]);
-    expect(ends.constant).toEqual([1, 1, 1]);
-    for (const [i, factor] of [1, 0.5, 0].entries()) expect(ends.cosine[i]).toBeCloseTo(factor, 12);
-    expect(ends['one-cycle'][0]).toBeCloseTo(1 / 25, 12);
-    expect(ends['one-cycle'][2]).toBeCloseTo(0, 12);
-    expect(SCHEDULES['one-cycle'](0.3)).toBe(1);
-    expect(SCHEDULES['one-cycle'](0.3 - 1e-9)).toBeCloseTo(1, 9);
-    for (const factor of Object.values(SCHEDULES)) {
-      for (let i = 0; i <= 100; i++) expect(factor(i / 100)).toBeLessThanOrEqual(1);
-    }
-  });
-});
+import { augmentationOf, changesOf, optimizerOf } from '../src/cli/recipe.ts';
 
 test('optimizers by name take the rates that suit them, and what is given', async () => {
   await init({ device: 'cpu' });

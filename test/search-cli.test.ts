@@ -117,7 +117,9 @@ describe('downhill search', () => {
     expect(new Set(statuses)).toEqual(new Set(['done', 'stopped']));
     const last = found.trials.findLast(({ status }: { status: string }) => status === 'done').trial;
     const metrics = (await readFile(out(`cut/trial-000${last}/metrics.jsonl`), 'utf8')).trimEnd().split('\n');
-    expect(JSON.parse(metrics.at(-1)!)).toEqual({ epoch: last > 2 ? 2 : 1, score: expect.any(Number) });
+    expect(JSON.parse(metrics.at(-1)!)).toEqual({
+      ...{ epoch: last > 2 ? 2 : 1, cost: expect.any(Number), score: expect.any(Number) },
+    });
   });
 
   test.each([
@@ -131,6 +133,7 @@ describe('downhill search', () => {
     ['mnist --jobs 0', 'Expected a whole number of at least 1.'],
     ['mnist --data nowhere --out OUT', 'cannot read its files'],
     ['mnist --param width=4,8 --out OUT', '--width is of --model cnn alone'],
+    ['mnist --momentum 0.5 --out OUT', '--momentum: it is of sgd alone, and the optimizer is adam'],
     ['nothing --out OUT', 'got nothing, and there is no such folder'],
   ])('downhill search %s is refused', async (args, expected) => {
     const { code, stderr } = await downhill(args.replace('OUT', out('refused')));

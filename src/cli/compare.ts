@@ -8,11 +8,13 @@ import { readRun } from './run-records.ts';
 
 const help = `
 The page shows the losses and accuracies of all runs on the same axes, their results side by side, the flags that are not
-the same in all, and what the curves say of each. A run is a folder that \`downhill train\` wrote.
+the same in all, and what the curves say of each. A run is a folder that \`downhill train\` wrote, or that of a trial which
+\`downhill search\` made.
 
 Examples:
   $ downhill compare runs/mnist-20261121-213005 runs/mnist-20261121-220410
   $ downhill compare runs/* --out sweep.html
+  $ downhill compare runs/search/trial-0003 runs/search/trial-0007
   $ downhill compare runs/a runs/b --json`;
 
 export function addCompare(program: Command): void {
@@ -34,7 +36,7 @@ async function compare(folders: string[], { out, json }: { out: string; json?: b
   await writeOut(out, compareHtml(runs));
   if (!json) return console.log(`wrote ${out}, of ${runs.length} runs`);
   const results = runs.map(({ report: { title, device, flags, steps, epochs, test, seconds } }, i) => ({
-    ...{ folder: paths[i], title, device, flags, steps: steps.length, seconds, epochs, test },
+    ...{ folder: paths[i], title, device, flags, steps: steps.at(-1)?.step ?? 0, seconds, epochs, test },
   }));
   console.log(JSON.stringify({ page: out, runs: results }, null, 2));
 }

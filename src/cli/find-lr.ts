@@ -51,12 +51,12 @@ export function addFindLr(program: Command): void {
 async function run(what: string, flags: FindLrFlags): Promise<void> {
   const { from, to, steps, batch, out, json } = flags;
   await withTask(what, flags, async (task) => {
-    const { device, model, splits, loss, name, optimizerName } = task;
+    const { device, model, splits, trainingLoss, name, optimizerName } = task;
     if (!json) console.log(`device: ${device}\nmodel: ${name}; ${optimizerName}`);
     const optimizer = task.optimizer();
     const bar = quietBar('rates');
     const found = await findLr(model, {
-      ...{ data: splits.train, loss, optimizer, from, to, steps, batchSize: batch },
+      ...{ data: splits.train, loss: trainingLoss, optimizer, from, to, steps, batchSize: batch },
       onStep: (step, all) => bar.update(step, all, `rate ${optimizer.lr.toPrecision(2)}`),
     }).finally(bar.stop);
     const title = `${nameOf(what).toUpperCase()}: learning rates`;

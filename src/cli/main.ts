@@ -19,6 +19,14 @@ const { version } = JSON.parse(readFileSync(packageFile, 'utf8')) as { version: 
 // A reader that went away (`| head`) ends the command, as it ends others.
 process.stdout.on('error', () => process.exit(1));
 
+const examples = `
+Examples:
+  $ downhill train mnist                                     a model, its figures and a report in a folder
+  $ downhill predict runs/mnist-20261121-213005 seven.png    what it makes of a picture
+  $ downhill sanity ./my-model.ts                            what to check before training a model of yours
+  $ downhill search ./my-model.ts --trials 30                learning rates and other hyperparameters
+  $ downhill train --help                                    flags and more examples of a command`;
+
 const program = new Command('downhill')
   .description('Train neural networks on any GPU, and prove its kernels.')
   .version(version)
@@ -35,6 +43,7 @@ addCompare(program);
 addSearch(program);
 addRace(program);
 addTune(program);
+program.addHelpText('after', examples);
 
 try {
   await program.parseAsync();

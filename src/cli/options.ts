@@ -1,7 +1,8 @@
 // Options that commands share, and the readers of their values.
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { DATASETS } from './datasets.ts';
-import { CHANGE_WORDS, changesOf, LEARNING_RATES, SCHEDULES } from './recipe.ts';
+import { CHANGE_WORDS, changesOf, LEARNING_RATES } from './recipe.ts';
+import { SCHEDULE_NAMES, USUAL_SCHEDULE } from './schedule.ts';
 
 export const adapterOption = () =>
   new Option(
@@ -20,6 +21,9 @@ function numberIn(text: string, wanted: string, fits: (value: number) => boolean
   return value;
 }
 
+/** The flag of an option by the name that it goes by in the program: --weight-decay for weightDecay. */
+export const flagOf = (name: string): string => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+
 /** A whole number of at least `least`. */
 export const wholeFrom = (least: number) => (text: string) =>
   numberIn(text, `a whole number of at least ${least}`, (value) => Number.isSafeInteger(value) && value >= least);
@@ -32,6 +36,15 @@ export const atLeast0 = (text: string) =>
 
 export const probability = (text: string) =>
   numberIn(text, 'a number of at least 0 and below 1', (value) => value >= 0 && value < 1);
+
+const share = (text: string) => numberIn(text, 'a number above 0 and below 1', (value) => value > 0 && value < 1);
+
+/** Two shares: `0.5:0.99`. */
+function shares(text: string): [number, number] {
+  const [from, to, ...rest] = text.split(':').map(decimalOf);
+  if (from > 0 && from < 1 && to > 0 && to < 1 && rest.length === 0) return [from, to];
+  throw new InvalidArgumentError('Expected two numbers above 0 and below 1, such as 0.5:0.99.');
+}
 
 /** Height and width: `64`, or `48x64`. */
 function imageSize(text: string): [number, number] {
@@ -65,8 +78,16 @@ const rates = Object.entries(LEARNING_RATES).map(([name, lr]) => `${lr} for ${na
 const lrOption = () =>
   new Option('--lr <rate>', `learning rate at its highest (default: ${rates.join(', ')})`).argParser(positive);
 
+/** Gathers what an option is given each time it comes. */
+export const collect = (value: string, all: string[] = []) => [...all, value];
+
+const paramOption = () =>
+  new Option('--param <name=value>', 'a value of `params` for a module of yours; may come several times').argParser(
+    collect,
+  );
+
 /** The options of all commands that make a model and its data. */
-export function taskOptions(command: Command, lr = lrOption()): Command {
+export function taskOptions(command: Command, { lr = lrOption(), param = paramOption() } = {}): Command {
   const files = Object.entries(DATASETS).map(([name, known]) => `${name}: ${known.files}`);
   return command
     .addOption(
@@ -86,6 +107,8 @@ export function taskOptions(command: Command, lr = lrOption()): Command {
       ),
     )
     .option('--weight-decay <strength>', 'how weights are drawn to 0 (default: 0, and 0.01 for adamw)', atLeast0)
+    .option('--momentum <share>', 'how much of a step the next one keeps, of sgd alone (default: 0.9)', probability)
+    .addOption(param)
     .option('--batch <n>', 'examples in a step', wholeFrom(1), 64)
     .option(
       '--seed <n>',
@@ -102,8 +125,28 @@ export function taskOptions(command: Command, lr = lrOption()): Command {
 export const trainingOptions = (command: Command): Command =>
   command
     .addOption(
-      new Option('--schedule <name>', 'how the learning rate moves from step to step')
-        .choices(Object.keys(SCHEDULES))
-        .default('linear'),
+      new Option(
+        '--schedule <name>',
+        `how the learning rate moves from step to step (default: ${USUAL_SCHEDULE}, or the module's)`,
+      ).choices(SCHEDULE_NAMES),
     )
+    .option(
+      '--gamma <factor>',
+      'how far step and plateau (default: 0.1) and, in an epoch, exponential (0.9) fall',
+      share,
+    )
+    .option(
+      '--every <epochs>',
+      'when step falls (default: each third of training), or plateau, after so many without progress (2)',
+      wholeFrom(1),
+    )
+    .option('--decay <k>', 'of inverse, 1 / (1 + k t) with t in epochs (default: 1)', positive)
+    .option('--warmup <epochs>', 'first raises the learning rate in a straight line, such as for 0.5 epochs', positive)
+    .addOption(
+      new Option('--anneal-momentum [from:to]', 'moves the momentum from epoch to epoch')
+        .preset('0.5:0.99')
+        .argParser(shares),
+    )
+    .option('--accumulate <n>', 'batches in a step, whose gradients are averaged (default: 1)', wholeFrom(1))
+    .option('--clip <norm>', 'shortens gradients whose norm is above that', positive)
     .option('--augment <changes>', `changes each training image at random: some of ${CHANGE_WORDS}`, changes);

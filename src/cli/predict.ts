@@ -16,7 +16,7 @@ import { percent } from '../train/report-format.ts';
 import type { ImageInput } from './datasets.ts';
 import { asUserError, UserError } from './errors.ts';
 import { deviceOptions, wholeFrom } from './options.ts';
-import { fileOf } from './run-records.ts';
+import { modelFileOf } from './run-records.ts';
 import { builtInModel, type DeviceFlags, modelOf, openDevice } from './task.ts';
 import { isModulePath, loadUserModule } from './user-module.ts';
 
@@ -33,13 +33,14 @@ of MNIST are white on black, and --invert makes them of black ones on white.
 Examples:
   $ downhill predict runs/mnist-20261121-213005 seven.png
   $ downhill predict runs/photos *.png --top 5
+  $ downhill predict runs/search/trial-0007 seven.png
   $ downhill predict runs/mnist-20261121-213005 scan.png --invert --json`;
 
 export function addPredict(program: Command): void {
   const command = program
     .command('predict')
     .description('Say what a trained model sees in PNG images.')
-    .argument('<run>', 'folder of a run')
+    .argument('<run>', 'folder of a run, or of a trial of a search')
     .argument('<images...>', 'PNG files')
     .option('--top <n>', 'classes to name for each image', wholeFrom(1), 3)
     .option('--invert', 'turn light and dark around')
@@ -81,9 +82,9 @@ interface Saved {
   model(): Promise<Module>;
 }
 
-/** The model of a run from its model.safetensors. Throws a UserError where the folder holds none for images by class. */
+/** The model of a run, or of a trial of a search, from its file. Throws a UserError where the folder holds none for images by class. */
 async function readModel(run: string): Promise<Saved> {
-  const path = fileOf(run, 'model.safetensors');
+  const path = await modelFileOf(run);
   const wrong = (error: Error): never => {
     throw new UserError(`${path}: ${error.message}`, { cause: error });
   };
@@ -99,7 +100,7 @@ async function readModel(run: string): Promise<Saved> {
       input,
       async model() {
         const made = isModulePath(name)
-          ? await modelOf(await loadUserModule(name), input, null)
+          ? await modelOf(await loadUserModule(name), input, null, JSON.parse(metadata.params ?? '{}'))
           : builtInModel(metadata, input);
         try {
           made.loadStateDict(tensors);

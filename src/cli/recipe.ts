@@ -1,8 +1,9 @@
-// How the commands train: learning rates, optimizers, schedules, and how pictures are changed at random.
+// How the commands train: learning rates, optimizers, and how pictures are changed at random.
 import * as augment from '../data/augment.ts';
 import { Adam, AdamW, type Optimizer, RMSprop, SGD } from '../optim/index.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { ImageInput } from './datasets.ts';
+import { UserError } from './errors.ts';
 
 /** Learning rates that suit the built-in models at batch 64, by optimizer. */
 export const LEARNING_RATES = { adam: 0.003, adamw: 0.003, rmsprop: 0.001, sgd: 0.05 };
@@ -27,27 +28,15 @@ export function optimizerOf(
   return new SGD(parameters, { lr, momentum, weightDecay });
 }
 
+/** Throws a UserError where momentum is asked for of built-in optimizers of which none has it. */
+export function checkMomentum(flag: string, optimizers: readonly unknown[]): void {
+  const names = optimizers.map((name) => name ?? 'adam');
+  if (names.includes('sgd')) return;
+  throw new UserError(`${flag}: it is of sgd alone, and the optimizer is ${names.join(' or ')}`);
+}
+
 /** What the commands make of a search's values themselves, also where a module of the user's is trained. */
 export const COMMON: readonly string[] = ['lr', 'weightDecay', 'momentum', 'batch', 'optimizer'];
-
-const cosine = (from: number, to: number, share: number) => to + ((from - to) * (1 + Math.cos(Math.PI * share))) / 2;
-
-/** The share of training in which one-cycle warms up, and its first factor. */
-const WARM = { share: 0.3, from: 1 / 25 };
-
-/** Factors on the learning rate, from the share of training that is done. */
-export const SCHEDULES = {
-  /** Straight down to 0, which after one epoch is as good as half a cosine. */
-  linear: (progress: number) => 1 - progress,
-  cosine: (progress: number) => cosine(1, 0, progress),
-  'one-cycle': (progress: number) =>
-    progress < WARM.share
-      ? cosine(WARM.from, 1, progress / WARM.share)
-      : cosine(1, 0, (progress - WARM.share) / (1 - WARM.share)),
-  constant: () => 1,
-};
-
-export type ScheduleName = keyof typeof SCHEDULES;
 
 interface Change {
   /** The amount where none is given, and at most. */

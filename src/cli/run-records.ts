@@ -1,9 +1,10 @@
 // What the folder of a run holds: its records, its report, and what its model file says.
 import { existsSync } from 'node:fs';
-import { open, readFile } from 'node:fs/promises';
+import { open, readdir, readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { type Report, type RunLine, reportOf } from '../train/report.ts';
 import { UserError } from './errors.ts';
+import { isTrial, trialLines } from './trial-records.ts';
 
 /** The path of a file that the folder of a run has to hold. Throws a UserError where it does not. */
 export function fileOf(folder: string, name: string): string {
@@ -11,6 +12,15 @@ export function fileOf(folder: string, name: string): string {
   if (!existsSync(folder)) throw new UserError(`${folder}: there is no such folder`);
   if (!existsSync(path)) throw new UserError(`${folder}: expected the folder of a run, found no ${name} in it`);
   return path;
+}
+
+/** The path of the model in the folder of a run or of a trial of a search. Throws a UserError where there is none. */
+export async function modelFileOf(folder: string): Promise<string> {
+  const names = await readdir(folder).catch(() => [] as string[]);
+  const kept = names.find((name) => /^model-val.*\.safetensors$/.test(name));
+  if (kept && !names.includes('model.safetensors')) return join(folder, kept);
+  if (names.includes('search.json')) throw new UserError(`${folder}: holds a search; name one of its trials`);
+  return fileOf(folder, 'model.safetensors');
 }
 
 /** The lines of a run's metrics.jsonl. Throws a UserError where the folder holds no run. */
@@ -35,10 +45,12 @@ export async function linesOf(folder: string): Promise<RunLine[]> {
 
 /** The report of a run from its folder. Throws a UserError where it holds no run. */
 export async function readRun(folder: string): Promise<Report> {
-  const lines = await linesOf(folder);
+  const lines = isTrial(folder) ? await trialLines(folder) : await linesOf(folder);
   if (!lines.some(({ kind }) => kind === 'step'))
     throw new UserError(`${join(folder, 'metrics.jsonl')}: holds no training step`);
-  return reportOf(lines, { title: basename(resolve(folder)), flags: await flagsIn(join(folder, 'model.safetensors')) });
+  // A trial's lines say what it was asked for.
+  const flags = await flagsIn(join(folder, 'model.safetensors'));
+  return reportOf(lines, { title: basename(resolve(folder)), flags });
 }
 
 /** Bytes of a header that is believed. */

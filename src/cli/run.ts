@@ -3,6 +3,7 @@
 import { resolve } from 'node:path';
 import { encodeSafetensors } from '../io/safetensors.ts';
 import { crossEntropy } from '../ops/index.ts';
+import { EMA, type Optimizer } from '../optim/index.ts';
 import { hostTensors } from '../tensor/state.ts';
 import { AnomalyError } from '../train/anomaly.ts';
 import { checkEvaluation } from '../train/batch.ts';
@@ -14,20 +15,21 @@ import { tensorBoard } from '../train/monitor-tensorboard.node.ts';
 import { monitors } from '../train/monitors.ts';
 import { reportHtml } from '../train/report.ts';
 import { duration, grouped, percent } from '../train/report-format.ts';
+import { type CourseFlags, courseOf, courseWords } from './course.ts';
 import { nameOf, placeOf } from './datasets.ts';
 import { asUserError, UserError } from './errors.ts';
 import { INTERRUPTED, onInterrupt } from './interrupt.ts';
 import { epochLine, progress } from './progress.ts';
-import { SCHEDULES, type ScheduleName } from './recipe.ts';
 import type { Resumed } from './resume.ts';
 import { RunFolder } from './run-folder.ts';
 import { readRun } from './run-records.ts';
-import { type Task, type TaskFlags, withTask } from './task.ts';
+import { metadataOf, type Task, type TaskFlags, withTask } from './task.ts';
 
-export interface TrainFlags extends TaskFlags {
+export interface TrainFlags extends TaskFlags, CourseFlags {
   epochs: number;
   batch: number;
-  schedule: ScheduleName;
+  /** How much averages keep of themselves, where they take the place of the weights at the end. */
+  ema?: number;
   /** Epochs without progress after which training ends. */
   patience?: number;
   precision?: 'float32' | 'float16';
@@ -43,8 +45,14 @@ export async function train(what: string, flags: TrainFlags, resumed?: Resumed<T
   if (flags.anomaly && flags.precision === 'float16') {
     throw new UserError('--anomaly takes infinite gradients for an error, which are none with --precision float16');
   }
+  if (flags.ema !== undefined && flags.patience) {
+    throw new UserError('--patience goes back to the weights of the best epoch, and --ema on to averages: give one');
+  }
   await withTask(what, flags, async (task) => {
     const { device } = task;
+    const optimizer = task.optimizer();
+    // Flags that do not go together leave no folder behind.
+    const course = courseOf(flags, task, optimizer);
     const shown = progress(flags.json ? process.stderr : process.stdout);
     shown.say(`device: ${device}${device.info.software ? '' : ' (hardware)'}`);
     const folder = flags.out ? await RunFolder.at(flags.out) : await RunFolder.fresh(nameOf(what));
@@ -53,7 +61,17 @@ export async function train(what: string, flags: TrainFlags, resumed?: Resumed<T
       shown.say('stopping after the step at hand; Ctrl-C again stops at once, without a model');
     });
     try {
-      const result = await run({ what, flags, resumed, task, folder, shown, signal: interrupt.signal });
+      const result = await run({
+        what,
+        flags,
+        resumed,
+        task,
+        optimizer,
+        course,
+        folder,
+        shown,
+        signal: interrupt.signal,
+      });
       if (flags.json) console.log(JSON.stringify(result, null, 2));
     } finally {
       shown.stop();
@@ -68,6 +86,8 @@ interface Run {
   flags: TrainFlags;
   resumed?: Resumed<TrainFlags>;
   task: Task;
+  optimizer: Optimizer;
+  course: ReturnType<typeof courseOf>;
   folder: RunFolder;
   shown: ReturnType<typeof progress>;
   signal: AbortSignal;
@@ -91,11 +111,10 @@ interface Result {
 }
 
 async function run(given: Run): Promise<Result> {
-  const { what, flags, task, folder, shown } = given;
+  const { what, flags, task, optimizer, course, folder, shown } = given;
   const { splits, model, name, device } = task;
   const { train: data, validation, test: testing } = splits;
   const { epochs, batch, seed } = flags;
-  const optimizer = task.optimizer();
   const parameters = [...model.parameters()].reduce((n, { size }) => n + size, 0);
   const rest = [
     validation && `${grouped(validation.length)} to validate`,
@@ -110,7 +129,9 @@ async function run(given: Run): Promise<Result> {
   );
   const chosen = {
     ...{ ...task.settings, epochs, batch, optimizer: task.optimizerName, lr: optimizer.lr },
-    ...{ 'weight-decay': optimizer.paramGroups[0].weightDecay, schedule: flags.schedule },
+    ...{ 'weight-decay': optimizer.paramGroups[0].weightDecay, ...courseWords(flags, task) },
+    ...(flags.ema !== undefined && { ema: flags.ema }),
+    ...(flags.momentum !== undefined && { momentum: flags.momentum }),
     ...{ ...(flags.augment && { augment: flags.augment }), ...(flags.patience && { patience: flags.patience }) },
     ...{ ...(flags.precision && { precision: flags.precision }), seed },
   };
@@ -119,10 +140,10 @@ async function run(given: Run): Promise<Result> {
   const asked = { what: placeOf(what), flags: { ...others, ...(flags.data && { data: resolve(flags.data) }) } };
   const begin = {
     ...{ kind: 'run', title: `${nameOf(what).toUpperCase()}: ${name}`, device: String(device), flags: settings },
-    ...{ stepsPerEpoch: Math.ceil(data.length / batch), asked },
+    ...{ stepsPerEpoch: course.stepsPerEpoch, asked },
   };
 
-  const { seconds, stopped } = await fitModel(given, optimizer, begin).catch(async (error) => {
+  const { seconds, stopped } = await fitModel(given, begin).catch(async (error) => {
     // What went wrong is best seen in a report, where there is anything to see.
     const seen = folder.begun ? await readRun(folder.path).catch(() => null) : null;
     if (seen) {
@@ -133,7 +154,7 @@ async function run(given: Run): Promise<Result> {
   });
   // Of the whole run, with what was done before it was resumed; a run without any step makes no report.
   const soFar = await readRun(folder.path).catch(() => null);
-  const steps = { done: soFar?.steps.at(-1)?.step ?? 0, all: Math.ceil(data.length / batch) * epochs };
+  const steps = { done: soFar?.steps.at(-1)?.step ?? 0, all: course.stepsPerEpoch * epochs };
   const result: Result = {
     ...{ folder: folder.path, device: String(device), model: name, parameters, settings },
     ...{ step: steps.done, steps: steps.all, epochs: soFar?.epochs ?? [], test: null, stopped, complete: false },
@@ -144,9 +165,10 @@ async function run(given: Run): Promise<Result> {
     return result;
   }
 
-  const metadata = { ...settings, steps: String(steps.done), ...(task.input && { input: JSON.stringify(task.input) }) };
+  const metadata = { ...settings, ...metadataOf(task), steps: String(steps.done) };
   await folder.write('model.safetensors', encodeSafetensors(await hostTensors(model.stateDict()), metadata));
 
+  if (flags.ema !== undefined) shown.say('the model has averages of the weights, as --ema asks');
   if (stopped) shown.say(`stopped early: ${stopped}; back to the weights of the best epoch`);
   const trained = stopped !== null || result.epochs.length >= epochs;
   const test = trained && testing ? await testOf(given) : null;
@@ -175,13 +197,10 @@ async function run(given: Run): Promise<Result> {
  * Trains, with every step and epoch shown and logged, and tells how long that took and why it was stopped early, if it was.
  * Throws a UserError where the loss is no number any more.
  */
-async function fitModel(
-  { flags, resumed, task, folder, shown, signal }: Run,
-  optimizer: ReturnType<Task['optimizer']>,
-  begin: object,
-) {
-  const { splits, model, loss, augment } = task;
-  // Before any schedule.
+async function fitModel({ flags, resumed, task, optimizer, course, folder, shown, signal }: Run, begin: object) {
+  const { splits, model, loss, trainingLoss, augment } = task;
+  const { stepsPerEpoch: _, ...trained } = course;
+  // Before any factor of the schedule.
   const { lr } = optimizer;
   const board = flags.tensorboard ? tensorBoard(folder.path) : null;
   const watch = monitors({
@@ -223,15 +242,14 @@ async function fitModel(
       stopped = training.stopped;
     },
   };
+  const ema = flags.ema === undefined ? null : new EMA(optimizer.parameters, { decay: flags.ema });
   const began = performance.now();
   try {
     if (splits.test) await checkEvaluation('test', model, splits.test, { loss: loss ?? crossEntropy, signal });
     await fit(model, {
       data: splits.train,
       validation: splits.validation,
-      ...{ loss, optimizer, augment, schedule: SCHEDULES[flags.schedule], signal },
-      epochs: flags.epochs,
-      batchSize: flags.batch,
+      ...{ loss: trainingLoss, optimizer, augment, signal, ...trained, ...(ema && { ema }) },
       callbacks: [beginning, watch, ...(board ? [board] : []), ...early, telling],
       checkpoint: {
         folder: folder.path,
@@ -242,6 +260,8 @@ async function fitModel(
       resume: resumed?.checkpoint,
       anomaly: flags.anomaly,
     });
+    // For the test and the file of the model; checkpoints have both.
+    ema?.swap();
   } catch (error) {
     // Data or a model that changed since, and a disk that is full.
     if (error instanceof AnomalyError) asUserError(error);

@@ -1,8 +1,9 @@
 // What `downhill search` can search over, and how its ranges are written: `1e-6:10:log`, `0,0.25,0.5`.
 import { choice, type Interval, logUniform, type Range, type Space, uniform, type Value } from '../search/space.ts';
 import { UserError } from './errors.ts';
-import { decimalOf } from './options.ts';
-import { LEARNING_RATES } from './recipe.ts';
+import { decimalOf, flagOf } from './options.ts';
+import { COMMON, checkMomentum, LEARNING_RATES } from './recipe.ts';
+import type { Values } from './user-module.ts';
 
 interface Tunable {
   /** What its values are, in words. */
@@ -29,7 +30,7 @@ const words = (values: Record<string, Value>): Tunable => ({
 
 const isCount = (value: number) => Number.isSafeInteger(value) && value >= 1;
 
-/** The hyperparameters by name. */
+/** The hyperparameters by name, as the flags of `downhill train` have them too. */
 export const TUNABLES: Record<string, Tunable> = {
   lr: number('numbers above 0', (value) => value > 0),
   weightDecay: number('numbers of at least 0', (value) => value >= 0),
@@ -74,6 +75,27 @@ export function rangeOf(flag: string, name: string, text: string, scale: Interva
   }
 }
 
+function partsOf(param: string, expected: string): { flag: string; name: string; text: string } {
+  const at = param.indexOf('=');
+  const flag = `--param ${param}`;
+  if (at < 1) throw new UserError(`${flag}: expected ${expected}`);
+  return { flag, name: param.slice(0, at), text: param.slice(at + 1) };
+}
+
+/** The values of all `--param name=value` of a module of the user's. Throws a UserError that names the flag. */
+export function valuesOf(params: readonly string[]): Values {
+  const values: Record<string, Value> = {};
+  for (const param of params) {
+    const { flag, name, text } = partsOf(param, 'name=value, such as hidden=32');
+    if (COMMON.includes(name)) throw new UserError(`${flag}: it has a flag of its own, ${flagOf(name)}`);
+    if (Object.hasOwn(values, name)) throw new UserError(`${flag}: ${name} comes twice`);
+    const value = OWN.read(text);
+    if (value === undefined) throw new UserError(`${flag}: expected a value for ${name}, got nothing`);
+    values[name] = value;
+  }
+  return values;
+}
+
 /**
  * The space of `--lr` and all `--param`. For a module of the user's any name will do, and `optimizer` is undefined where it
  * has its own. Throws a UserError that names the flag.
@@ -81,9 +103,7 @@ export function rangeOf(flag: string, name: string, text: string, scale: Interva
 export function spaceOf(lr: string, params: readonly string[], optimizer?: string, own = false): Space {
   const space: Record<string, Range> = {};
   for (const param of params) {
-    const [name, text] = [param.slice(0, param.indexOf('=')), param.slice(param.indexOf('=') + 1)];
-    const flag = `--param ${param}`;
-    if (!param.includes('=')) throw new UserError(`${flag}: expected name=values, such as dropout=0,0.25,0.5`);
+    const { flag, name, text } = partsOf(param, 'name=values, such as dropout=0,0.25,0.5');
     if (name === 'lr') throw new UserError(`${flag}: the learning rate has a flag of its own, --lr`);
     if (!own && !Object.hasOwn(TUNABLES, name)) {
       throw new UserError(`${flag}: there is no hyperparameter ${name}; there are ${Object.keys(TUNABLES).join(', ')}`);
@@ -92,8 +112,6 @@ export function spaceOf(lr: string, params: readonly string[], optimizer?: strin
     space[name] = rangeOf(flag, name, text);
   }
   const optimizers = space.optimizer?.kind === 'choice' ? space.optimizer.values : [optimizer];
-  if (space.momentum && !own && !optimizers.includes('sgd')) {
-    throw new UserError(`--param momentum: it is of sgd alone, and the optimizer is ${optimizers.join(' or ')}`);
-  }
+  if (space.momentum && !own) checkMomentum('--param momentum', optimizers);
   return { lr: rangeOf(`--lr ${lr}`, 'lr', lr, 'logUniform'), ...space };
 }

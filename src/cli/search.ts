@@ -10,8 +10,10 @@ import { drawn, type Space } from '../search/space.ts';
 import { nameOf } from './datasets.ts';
 import { UserError } from './errors.ts';
 import { INTERRUPTED, onInterrupt } from './interrupt.ts';
-import { deviceOptions, positive, taskOptions, trainingOptions, WHAT, wholeFrom } from './options.ts';
+import { collect, deviceOptions, positive, taskOptions, trainingOptions, WHAT, wholeFrom } from './options.ts';
+import { checkMomentum } from './recipe.ts';
 import { stamp } from './run-folder.ts';
+import { trainCommand } from './search-command.ts';
 import { bestTable, SCORES, type SearchProgress, searchProgress, spaceText } from './search-progress.ts';
 import { spaceOf, TUNABLES } from './search-space.ts';
 import { goalOf, type TrialSettings, trainTrial } from './search-trial.ts';
@@ -48,7 +50,8 @@ A module of yours may have others of any name: \`model\` gets them as \`params\`
 the parameters.
 
 The folder holds search.json, search.html (all trials in charts) and a folder for each trial: params.json, metrics.jsonl,
-model-val<score>.safetensors and result.json. Ctrl-C keeps the trials that are done; --resume goes on with the others.
+model-val<score>.safetensors and result.json; \`downhill predict\` and \`downhill compare\` take it like that of a run. The last
+lines say how to train like the best trial. Ctrl-C keeps the trials that are done; --resume goes on with the others.
 
 Examples:
   $ downhill search mnist --trials 20 --limit 2000            learning rates from 1e-6 to 10
@@ -66,8 +69,8 @@ export function addSearch(program: Command): void {
     .argument('<what>', WHAT)
     .option('--trials <n>', 'trials of all stages together', wholeFrom(1), 20);
   const lr = new Option('--lr <range>', 'learning rates to try').default('1e-6:10');
-  trainingOptions(taskOptions(command, lr))
-    .option('--param <name=range>', 'another hyperparameter to try; may come several times', collect)
+  const param = new Option('--param <name=range>', 'another hyperparameter to try; may come several times');
+  trainingOptions(taskOptions(command, { lr, param: param.argParser(collect) }))
     .addOption(new Option('--strategy <name>', 'how values are chosen').choices(['random', 'grid']).default('random'))
     .option('--stages <n>', 'from coarse to fine, in so many steps', wholeFrom(1), 1)
     .option('--growth <factor>', 'how many times longer each stage trains than the one before', positive, 3)
@@ -83,13 +86,13 @@ export function addSearch(program: Command): void {
   });
 }
 
-const collect = (value: string, all: string[] = []) => [...all, value];
-
 async function run(what: string, flags: SearchFlags): Promise<void> {
   if (flags.resume && !flags.out) throw new UserError('--resume needs --out, the folder of the search to go on with');
   const { trials, lr, param = [], strategy, stages, growth, jobs, seed, out, resume, json, ...shared } = flags;
   const own = isModulePath(what);
   const space = spaceOf(lr, param, shared.optimizer ?? (own ? undefined : 'adam'), own);
+  const momentumOf = space.optimizer?.kind === 'choice' ? space.optimizer.values : [shared.optimizer];
+  if (shared.momentum !== undefined && !own) checkMomentum('--momentum', momentumOf);
   const settings: TrialSettings = { what, ...shared };
   // What is wrong with the data or the model is better said once here than by every trial.
   const goal = await goalOf(settings, drawn(space, seed, 1));
@@ -108,7 +111,7 @@ async function run(what: string, flags: SearchFlags): Promise<void> {
       return shown;
     });
     shown?.stop();
-    conclude(result, path, flags, stream);
+    conclude(result, path, { settings, json }, stream);
     if (interrupt.signal.aborted) process.exitCode = INTERRUPTED;
   } finally {
     shown?.stop();
@@ -163,13 +166,22 @@ function decisive({ device: _, adapter: __, data: ___, ...settings }: TrialSetti
   return Object.fromEntries(given.toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-function conclude(result: SearchResult, path: string, { json }: SearchFlags, stream: NodeJS.WriteStream): void {
+/** What is told at the end, and how `json` has it. */
+interface Told {
+  settings: TrialSettings;
+  json?: boolean;
+}
+
+function conclude(result: SearchResult, path: string, { settings, json }: Told, stream: NodeJS.WriteStream): void {
   const { best, trials, warnings, complete, spaces, plan } = result;
-  if (json) console.log(JSON.stringify({ folder: path, ...plan, complete, best, warnings, spaces, trials }, null, 2));
+  const command = best && trainCommand(settings, best, plan.growth);
+  const all = { folder: path, ...plan, complete, best, command, warnings, spaces, trials };
+  if (json) console.log(JSON.stringify(all, null, 2));
   const say = (line: string) => stream.write(`${line}\n`);
   if (best) say(bestTable(result));
   for (const warning of warnings) say(`warning: ${warning}`);
   say(`wrote ${trials.length} ${trials.length === 1 ? 'trial' : 'trials'} and search.html into ${path}`);
   const { name, format } = SCORES[plan.goal];
+  if (command) say(`train like it with: ${command}`);
   if (best) say(`best ${name} ${format(best.score!)}, of trial ${best.trial}`);
 }

@@ -8,6 +8,7 @@ import { init } from '../backends/init.ts';
 import type { AdapterChoice } from '../backends/webgpu/door.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Module } from '../nn/module.ts';
+import { crossEntropy } from '../ops/index.ts';
 import type { Optimizer } from '../optim/index.ts';
 import type { Device } from '../tensor/device.ts';
 import { DeviceError } from '../tensor/errors.ts';
@@ -27,7 +28,11 @@ import {
   type Splits,
 } from './datasets.ts';
 import { asUserError, UserError } from './errors.ts';
-import { augmentationOf, COMMON, type OptimizerName, type OptimizerSettings, optimizerOf } from './recipe.ts';
+import { flagOf } from './options.ts';
+import { commonOf, noted, override, ownOf } from './params.ts';
+import { augmentationOf, checkMomentum, type OptimizerName, type OptimizerSettings, optimizerOf } from './recipe.ts';
+import type { ScheduleMaker } from './schedule.ts';
+import { TUNABLES, valuesOf } from './search-space.ts';
 import { isModulePath, loadUserModule, type UserModule, type Values } from './user-module.ts';
 
 export interface DeviceFlags {
@@ -47,7 +52,9 @@ export interface TaskFlags extends DataFlags, DeviceFlags, ModelFlags, Optimizer
   /** How training images are changed at random, as --augment has it. */
   augment?: string;
   seed: number;
-  /** Values of a search, for a module of the user's. */
+  /** Values for a module of the user's, as --param has them. */
+  param?: string[];
+  /** Values of a search. */
   params?: Values;
 }
 
@@ -60,10 +67,16 @@ export interface Task {
   /** The model in words, for people. */
   name: string;
   loss?: Loss;
+  /** What training adds to it. */
+  penalty?: (model: Module) => Tensor;
+  /** The loss of training: with the penalty, which evaluation leaves out. Undefined where neither was given. */
+  trainingLoss?: Loss;
   /** Changes the inputs of training at random. */
   augment?: (x: Tensor) => Tensor;
   /** Another optimizer over the model, as if none had been made before. */
   optimizer(): Optimizer;
+  /** The schedule that a module brings. */
+  makeSchedule?: ScheduleMaker;
   /** The optimizer in words. */
   optimizerName: string;
   /** What makes the model again, and what was chosen, by name. */
@@ -128,7 +141,10 @@ function builtIn(what: string, flags: TaskFlags, loaded: Awaited<ReturnType<type
   const { device, limit } = common;
   const settings = modelSettings(flags, loaded.model);
   const model = builtInModel(settings, input!);
-  const { optimizer = 'adam' } = flags;
+  const { optimizer = 'adam', momentum, param } = flags;
+  if (param) refuseParam(param[0], what);
+  // In a search, values for one optimizer come along with another.
+  if (momentum !== undefined && !flags.params) checkMomentum('--momentum', [optimizer]);
   return {
     ...{ device, splits, input, model },
     name: modelWords(settings),
@@ -151,29 +167,54 @@ async function ofModule(path: string, flags: TaskFlags, { device, limit }: Commo
   const splits = loaded?.splits ?? limited(given as Splits, flags.limit);
   const whole = loaded ? null : ((given as Splits).train as Partial<Dataset>);
   const input = loaded ? loaded.input : inputOf(whole);
-  const { optimizer, params = {} } = flags;
-  const lost = user.takesParams ? undefined : Object.keys(params).find((name) => !COMMON.includes(name));
+  const { optimizer, momentum } = flags;
+  const asked = valuesOf(flags.param ?? []);
+  const own = { ...ownOf(flags.params ?? {}), ...asked };
+  const [lost] = user.takesParams ? [] : Object.keys(own);
   if (lost) {
     throw new UserError(`${path}: nothing takes ${lost}: export a function of { shape, classes, params } as model`);
   }
+  const { params, unread } = noted({ ...commonOf(flags), ...own });
   const model = await modelOf(user, input, whole, params);
+  const making = optimizer || !user.makeOptimizer ? null : user.makeOptimizer;
+  if (momentum !== undefined && !making && !flags.params) checkMomentum('--momentum', [optimizer]);
   return {
     ...{ device, splits, input, model },
     name: path,
-    ...(user.loss && { loss: user.loss }),
+    ...lossesOf(user, model),
+    ...(user.makeSchedule && { makeSchedule: user.makeSchedule }),
     ...augmenting(flags, input, path),
     optimizer() {
-      if (optimizer || !user.makeOptimizer) return optimizerOf(optimizer ?? 'adam', model.parameters(), flags);
-      const made = user.makeOptimizer(model.parameters(), params);
-      const { lr, weightDecay } = flags;
-      if (lr !== undefined) made.lr = lr;
-      if (weightDecay !== undefined) for (const group of made.paramGroups) group.weightDecay = weightDecay;
+      const made = making?.(model.parameters(), params) ?? optimizerOf(optimizer ?? 'adam', model.parameters(), flags);
+      const idle = Object.keys(asked).find((name) => unread.has(name));
+      if (idle) throw new UserError(`${path}: --param ${idle}: neither model nor optimizer reads params.${idle}`);
+      if (making) override(made, flags, unread, path);
       return made;
     },
     optimizerName: optimizer ?? (user.makeOptimizer ? "the module's optimizer" : 'adam'),
-    settings: { model: placeOf(path), dataset: placeOf(named ?? path), limit },
+    settings: {
+      ...{ model: placeOf(path), dataset: placeOf(named ?? path), limit },
+      ...(Object.keys(own).length > 0 && { params: JSON.stringify(own) }),
+    },
   };
 }
+
+/** The losses of a user's module. */
+function lossesOf({ loss, penalty }: UserModule, model: Module): Pick<Task, 'loss' | 'penalty' | 'trainingLoss'> {
+  if (!penalty) return loss ? { loss, trainingLoss: loss } : {};
+  const mean = loss ?? crossEntropy;
+  const trainingLoss: Loss = (output, target) => {
+    const found = mean(output, target);
+    return model.training ? found.add(penalty(model)) : found;
+  };
+  return { ...(loss && { loss }), penalty, trainingLoss };
+}
+
+/** What a file of a task's model says of it, so that it can be made again. */
+export const metadataOf = ({ settings, input }: Task): Record<string, string> => ({
+  ...Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, String(value)])),
+  ...(input && { input: JSON.stringify(input) }),
+});
 
 /** A folder that a module names, from where the command runs or else from where the module lies. */
 function folderOf(named: string, path: string): string {
@@ -212,6 +253,12 @@ function checkWhat(what: string, where = ''): void {
   throw new UserError(
     `${where}expected ${names}, a folder of images or a module (.ts, .js), got ${what}, and there is no such folder`,
   );
+}
+
+function refuseParam(param: string, what: string): never {
+  const [name] = param.split('=');
+  const other = Object.hasOwn(TUNABLES, name) ? `; ${name} has a flag of its own, ${flagOf(name)}` : '';
+  throw new UserError(`--param ${param}: it is of modules of your own, not of ${what}${other}`);
 }
 
 function refuseModelFlags({ model, width, batchNorm, dropout }: ModelFlags): void {

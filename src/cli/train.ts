@@ -2,13 +2,14 @@
 import { type Command, Option } from 'commander';
 import { placeOf } from './datasets.ts';
 import { UserError } from './errors.ts';
-import { deviceOptions, taskOptions, trainingOptions, WHAT, wholeFrom } from './options.ts';
+import { deviceOptions, probability, taskOptions, trainingOptions, WHAT, wholeFrom } from './options.ts';
 import { readResumed } from './resume.ts';
 import { type TrainFlags, train } from './run.ts';
 
 const help = `
 The learning rate falls in a straight line to 0, or as --schedule says: along half a cosine; up from a 25th and down again
-(one-cycle); or not at all. Each epoch ends with a validation: on the last 5,000 training images, or a
+(one-cycle); not at all (constant); to a tenth after each third of training (step); by a factor in each epoch (exponential);
+with 1/t (inverse); or where the loss of validation stays (plateau). Each epoch ends with a validation: on the last 5,000 training images, or a
 tenth of a folder without images for it. The run folder holds model.safetensors, report.html, metrics.jsonl (a line per step
 and per epoch, and what was measured inside) and the checkpoints last.safetensors and best.safetensors. Ctrl-C stops after
 the step at hand and keeps what was trained; a second one stops at once. --resume goes on to the bits of a run without a
@@ -18,10 +19,13 @@ A folder of images has a folder of PNG files for each class, or train/, val/ and
 
 A module exports a model, and what else it wants:
   import { nn, optim } from 'downhill';
-  export const model = ({ shape, classes }) => new nn.Sequential(new nn.Flatten(), new nn.Linear(784, classes));
+  export const model = ({ shape, classes, params }) => new nn.Sequential(new nn.Flatten(), new nn.Linear(784, classes));
   export const data = 'fashion-mnist';                    or a dataset, { train, validation, test }, or a function
   export const loss = (output, target) => output.crossEntropy(target);
-  export const optimizer = (parameters) => new optim.AdamW(parameters, { lr: 0.001 });
+  export const penalty = (model) => model.layer.weight.abs().sum().mul(1e-4);           added to the loss of training
+  export const optimizer = (parameters, params) => new optim.AdamW(parameters, { lr: 0.001 });
+  export const schedule = (optimizer, { epochs }) => new optim.lr.CosineAnnealingLR(optimizer, { tMax: epochs });
+\`params\` has what --param says, and --lr, --weight-decay, --momentum, --batch and --optimizer where they are given.
 
 Examples:
   $ downhill train mnist                                     one epoch, on the best adapter there is
@@ -29,8 +33,11 @@ Examples:
   $ downhill train fashion-mnist --epochs 20 --patience 3 --tensorboard
   $ downhill train cifar10 --data cifar-10-batches-bin --width 32 --epochs 20 --augment flip,shift=4 \\
       --schedule one-cycle --optimizer adamw --weight-decay 0.05
+  $ downhill train fashion-mnist --epochs 20 --schedule step --every 8 --gamma 0.2 --warmup 1 --clip 1 --ema 0.999
+  $ downhill train mnist --epochs 10 --optimizer sgd --anneal-momentum 0.5:0.99 --accumulate 4
   $ downhill train ./photos --size 64 --epochs 10
   $ downhill train ./my-model.ts --limit 2000 --optimizer sgd --lr 0.1 --out runs/quick
+  $ downhill train ./my-model.ts --param hidden=32 --param gate=tanh
   $ downhill train --resume runs/quick
   $ downhill train mnist --limit 500 --device cpu --json     in float64, slow, without WebGPU`;
 
@@ -63,6 +70,7 @@ export function addTrain(program: Command): void {
         'float16',
       ]),
     )
+    .option('--ema <decay>', 'saves and tests averages of the weights, which keep so much of themselves', probability)
     .option('--checkpoint-every <n>', 'steps between checkpoints (default: one after each epoch)', wholeFrom(1))
     .option('--tensorboard', 'write event files for TensorBoard into the run folder too')
     .option('--anomaly', 'stop at the first NaN or infinity, and name the op and the line that made it; slow')

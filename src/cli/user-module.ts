@@ -1,4 +1,4 @@
-// A module of the user's: a file that exports a model, and perhaps data, a loss and an optimizer.
+// A module of the user's: a file that exports a model, and perhaps data, a loss, a penalty, an optimizer and a schedule.
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, dirname, extname, join, resolve } from 'node:path';
@@ -10,6 +10,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 import type { Data, Loss } from '../train/batch.ts';
 import type { Splits } from './datasets.ts';
 import { oneLine, UserError } from './errors.ts';
+import type { ScheduleMaker } from './schedule.ts';
 
 /** Values of hyperparameters by name. */
 export type Values = Readonly<Record<string, number | string | boolean>>;
@@ -28,7 +29,10 @@ export interface UserModule {
   /** A dataset's name or a folder, or the data. */
   data(): Promise<string | Splits>;
   loss?: Loss;
+  /** What training adds to the loss, to keep weights small. */
+  penalty?(model: Module): Tensor;
   makeOptimizer?(parameters: Iterable<Tensor>, params: Values): Optimizer;
+  makeSchedule?: ScheduleMaker;
   /** Whether values of a search reach the model or the optimizer. */
   takesParams: boolean;
 }
@@ -41,7 +45,7 @@ export const isModulePath = (what: string): boolean => KINDS.has(extname(what));
 export async function loadUserModule(path: string): Promise<UserModule> {
   const exported = await importFile(path);
   const wrong = (expected: string, got: unknown) => new UserError(`${path}: expected ${expected}, got ${words(got)}`);
-  const { model, data, loss, optimizer } = exported;
+  const { model, data, loss, penalty, optimizer, schedule } = exported;
   if (model === undefined) {
     const names = Object.keys(exported).join(', ') || 'nothing';
     throw new UserError(`${path}: expected an export named model, a Module or a function that makes one, got ${names}`);
@@ -49,6 +53,12 @@ export async function loadUserModule(path: string): Promise<UserModule> {
   if (!(model instanceof Module) && typeof model !== 'function') throw notOwn(path, 'model', model, Module);
   if (loss !== undefined && typeof loss !== 'function') {
     throw wrong('loss to be a function (output, target) => Tensor', loss);
+  }
+  if (penalty !== undefined && typeof penalty !== 'function') {
+    throw wrong('penalty to be a function (model) => Tensor', penalty);
+  }
+  if (schedule !== undefined && typeof schedule !== 'function') {
+    throw wrong('schedule to be a function (optimizer, { epochs, steps, stepsPerEpoch }) that makes one', schedule);
   }
   if (optimizer !== undefined && typeof optimizer !== 'function' && !(optimizer instanceof Optimizer)) {
     throw notOwn(path, 'optimizer', optimizer, Optimizer);
@@ -78,6 +88,8 @@ export async function loadUserModule(path: string): Promise<UserModule> {
       return { train, validation: validation ?? undefined, test: test ?? undefined };
     },
     ...(loss && { loss }),
+    ...(penalty && { penalty }),
+    ...(schedule && { makeSchedule: schedule }),
     takesParams: typeof model === 'function' || typeof optimizer === 'function',
     ...(optimizer && {
       makeOptimizer(parameters: Iterable<Tensor>, params: Values) {

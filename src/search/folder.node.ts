@@ -28,9 +28,10 @@ export async function writeCheckpoint(
   folder: string,
   score: number,
   state: Record<string, HostTensor>,
+  metadata: Record<string, string> = {},
 ): Promise<string> {
   const name = `model-val${scoreText(score)}.safetensors`;
-  await writeWhole(join(folder, name), encodeSafetensors(state, { validation: String(score) }));
+  await writeWhole(join(folder, name), encodeSafetensors(state, { ...metadata, validation: String(score) }));
   return name;
 }
 
@@ -118,8 +119,13 @@ export class SearchFolder implements TrialStore {
     appendFileSync(join(this.folderOf(trial), METRICS), `${JSON.stringify(report)}\n`);
   }
 
-  checkpoint(trial: number, score: number, state: Record<string, HostTensor>): Promise<string> {
-    return writeCheckpoint(this.folderOf(trial), score, state);
+  checkpoint(
+    trial: number,
+    score: number,
+    state: Record<string, HostTensor>,
+    metadata?: Record<string, string>,
+  ): Promise<string> {
+    return writeCheckpoint(this.folderOf(trial), score, state, metadata);
   }
 
   async finish(record: TrialRecord): Promise<void> {

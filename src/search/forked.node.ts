@@ -73,9 +73,9 @@ export async function serveTrial<S extends Space = Space>(trial: Trial<S>): Prom
   try {
     const report = (report: TrialReport) => void tell({ report });
     const result = await trial(params as Params<S>, { ...context, report, signal: new AbortController().signal });
-    const { score, state } = result;
+    const { score, state, metadata } = result;
     const keep = state && context.folder !== null && Number.isFinite(score);
-    const checkpoint = keep ? await writeCheckpoint(context.folder!, score, state) : result.checkpoint;
+    const checkpoint = keep ? await writeCheckpoint(context.folder!, score, state, metadata) : result.checkpoint;
     await tell({ result: { score, ...(checkpoint && { checkpoint }) } });
   } catch (error) {
     await tell({ error: error instanceof Error ? error.message : String(error) });

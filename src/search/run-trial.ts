@@ -45,7 +45,7 @@ export async function runTrial<S extends Space>(
   };
   try {
     if (!trial.apart) manualSeed(draw.seed);
-    const { score, state, checkpoint } = await trial(draw.params, {
+    const { score, state, metadata, checkpoint } = await trial(draw.params, {
       ...given,
       report,
       signal: AbortSignal.any([signal, lost.signal]),
@@ -55,7 +55,7 @@ export async function runTrial<S extends Space>(
     if (!Number.isFinite(score)) return record({ status: 'stopped', reason: `the score is ${score}` });
     if (!state) return record({ status: 'done', score, ...(checkpoint && { checkpoint }) });
     if (!store) return record({ status: 'done', score, state });
-    return record({ status: 'done', score, checkpoint: await store.checkpoint(draw.trial, score, state) });
+    return record({ status: 'done', score, checkpoint: await store.checkpoint(draw.trial, score, state, metadata) });
   } catch (error) {
     if (signal.aborted) return null;
     if (lost.signal.aborted) return record({ status: 'stopped', reason: lost.signal.reason });

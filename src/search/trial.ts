@@ -34,6 +34,8 @@ export interface TrialResult {
   score: number;
   /** The model's tensors, to be kept: in the trial's folder, else in the record. */
   state?: Record<string, HostTensor>;
+  /** What the checkpoint says of the model, beside its score. */
+  metadata?: Record<string, string>;
   /** The name of the checkpoint, where the trial wrote one itself. */
   checkpoint?: string;
 }
@@ -45,7 +47,7 @@ export type Trial<S extends Space = Space> = ((
 ) => TrialResult | Promise<TrialResult>) & { apart?: boolean };
 
 /** What is kept of a trial. */
-export interface TrialRecord<S extends Space = Space> extends Partial<TrialResult> {
+export interface TrialRecord<S extends Space = Space> extends Partial<Omit<TrialResult, 'metadata'>> {
   trial: number;
   stage: number;
   params: Params<S>;
@@ -84,6 +86,11 @@ export interface TrialStore {
   begin(draw: Draw): Promise<string>;
   report(trial: number, report: TrialReport): void;
   /** Keeps the model; gives the name of its file. */
-  checkpoint(trial: number, score: number, state: Record<string, HostTensor>): Promise<string>;
+  checkpoint(
+    trial: number,
+    score: number,
+    state: Record<string, HostTensor>,
+    metadata?: Record<string, string>,
+  ): Promise<string>;
   finish(record: TrialRecord): Promise<void>;
 }

@@ -110,7 +110,10 @@ function results(runs: readonly NamedRun[]): string {
     }),
     row('epochs finished', ({ epochs }) => String(epochs.length)),
     row('training took', ({ seconds }) => (seconds === null ? null : duration(seconds))),
-    row('images a second', ({ steps }) => grouped(steps.at(-1)?.imagesPerSecond ?? 0)),
+    row('images a second', ({ steps }) => {
+      const rate = steps.at(-1)?.imagesPerSecond;
+      return rate ? grouped(rate) : null;
+    }),
   ]);
 }
 
