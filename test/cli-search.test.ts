@@ -30,7 +30,9 @@ test('the command that a search ends with trains its best trial again, and its f
   const { code, lines } = await downhill(['search', 'photos', ...cpu, ...space.split(' '), ...flags]);
   expect(code).toBe(0);
   const command = lines.at(-2)!.replace('train like it with: ', '');
-  expect(command).toMatch(/^downhill train photos (?=.* --lr [\d.e-]+)(?=.* --momentum 0\.[58])(?=.* --epochs 2)(?=.* --warmup 0.5 --clip 2)/);
+  expect(command).toMatch(
+    /^downhill train photos (?=.* --lr [\d.e-]+)(?=.* --momentum 0\.[58])(?=.* --epochs 2)(?=.* --warmup 0.5 --clip 2)/,
+  );
   const best = Number(lines.at(-1)!.match(/of trial ([12])$/)![1]);
   const found = JSON.parse(String(await readFile(out(`found/trial-000${best}/result.json`))));
   const again = await downhill([...wordsOf(command), '--out', 'again', '--json']);
