@@ -1,6 +1,5 @@
 // The shaders that a mutant alters, as they become.
 import type { Shader } from '../../src/tensor/backend.ts';
-import type { Run } from './bench.ts';
 import { altered, type Mutant, type Use, useName } from './mutant.ts';
 import { type Order, reordered } from './order.ts';
 
@@ -36,7 +35,7 @@ export class Variants {
     return [...this.shaders.values()].filter((shader) => shader !== null);
   }
 
-  touches({ uses }: Run): boolean {
+  touches({ uses }: { uses: Use[] }): boolean {
     return uses.some((use) => {
       if (!this.known.has(use)) this.known.set(use, this.change(use) !== null);
       return this.known.get(use)!;
@@ -44,7 +43,7 @@ export class Variants {
   }
 
   /** Whether all that the mutant alters in a run compiles. */
-  async compile({ uses }: Run, compiles: (shader: Shader) => Promise<boolean>): Promise<boolean> {
+  async compile({ uses }: { uses: Use[] }, compiles: (shader: Shader) => Promise<boolean>): Promise<boolean> {
     for (const use of uses) {
       const name = useName(use);
       const shader = this.change(use, name);
