@@ -106,6 +106,8 @@ const commands: Record<string, () => Promise<void>> = {
   'npx downhill train cifar10 --data DIR --augment flip,shift=4 --schedule one-cycle --optimizer adamw --weight-decay 0.05':
     () => known('train', '--augment'),
   'npx downhill search ./my-model.ts --param hidden=16,32,64': () => known('search', '--param'),
+  'npx downhill train fashion-mnist --epochs 20 --schedule step --every 8 --warmup 1 --clip 1 --ema 0.999': () =>
+    known('train', '--warmup'),
   'npx downhill train --resume runs/mnist-20261121-213005': () => known('train', '--resume'),
   'npx downhill sanity ./my-model.ts': () => known('sanity', 'my-model.ts'),
   'npx downhill find-lr ./my-model.ts': () => known('find-lr', 'my-model.ts'),
