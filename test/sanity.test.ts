@@ -246,6 +246,17 @@ describe('what fails, and why:', () => {
     expect(failed.gradients).toMatch(/A gradient is wrong/);
   });
 
+  test('gradients that drown in the loss are not called proven', async () => {
+    const { check } = await checked(new Net(), {
+      loss: (x, y) =>
+        x
+          .crossEntropy(y as Tensor)
+          .mul(1e-9)
+          .add(1000),
+    });
+    expect(check('gradients').actual).toMatch(/not proven for first\.weight, .*: gradients too small beside the loss/);
+  });
+
   test('a learning rate too low, too high, and a model too small', async () => {
     const name = '20 examples by heart';
     expect((await failing(new Net(), { optimizer: adam(1e-7), steps: 50 }))[name]).toMatch(/does not move/);

@@ -188,10 +188,12 @@ export async function agree(
   y.dispose();
   const worst = report.inputs.reduce((a, b) => (b.error > a.error || Number.isNaN(b.error) ? b : a));
   const part = worst.part ? ` of the ${worst.part}` : '';
+  const doubtful = report.inputs.filter(({ verdict }) => verdict === 'unproven').map(({ name }) => name);
+  const unproven = `; not proven for ${doubtful.join(', ')}: gradients too small beside the loss, or all on kinks`;
   return result(
     'gradients',
     `those of differences, with a relative error of at most ${report.tolerance.toExponential()}`,
-    `an error of ${worst.error.toExponential(1)} at most, for ${worst.name}${part}`,
+    `an error of ${worst.error.toExponential(1)} at most, for ${worst.name}${part}${doubtful.length > 0 ? unproven : ''}`,
     report.passed
       ? null
       : 'A gradient is wrong: look for detach() or values that are not of tensors in forward(), and at ops of your own.',
