@@ -15,7 +15,7 @@ import type { Shader } from '../../src/tensor/backend.ts';
 import type { Device } from '../../src/tensor/device.ts';
 import { DeviceError, ShaderError } from '../../src/tensor/errors.ts';
 import { type Mutant, type Use, useName } from './mutant.ts';
-import { type Order, orders, reordered } from './order.ts';
+import { backwards } from './order.ts';
 import { Variants } from './variants.ts';
 
 /** How a case is run. */
@@ -91,8 +91,8 @@ export class Bench {
   private runs: Run[] = [];
   /** Runs of the cases marked large, by case; found when first needed. */
   private readonly large = new Map<number, Run[]>();
-  /** Whether runs pass unaltered with their threads in another order. */
-  private readonly passes: Record<Order, Map<Run, boolean>> = { apart: new Map(), backwards: new Map() };
+  /** Whether runs pass unaltered with the last threads first. */
+  private readonly turns = new Map<Run, boolean>();
   /** How many mutants of a file each run caught. */
   private readonly catches = new Map<string, Map<Run, number>>();
   private caught = 0;
@@ -152,10 +152,8 @@ export class Bench {
     const runs = this.runs.filter((run) => variants.touches(run));
     const verdict = await this.attempt(variants, this.inOrder(mutant.file, runs));
     if (verdict.state !== 'survived') return verdict;
-    for (const order of orders) {
-      const other = await this.attempt(new Variants(mutant, order), await this.able(runs, order));
-      if (other.state === 'caught') return { ...other, how: `threads ${order}: ${other.how}` };
-    }
+    const turned = await this.attempt(new Variants(mutant, true), await this.turnable(runs));
+    if (turned.state === 'caught') return { ...turned, how: `last threads first: ${turned.how}` };
     if (!large) return verdict;
     const ops = new Set(runs.map(({ item }) => this.cases[item].op));
     for (const [item, { op, large }] of this.cases.entries()) {
@@ -169,17 +167,16 @@ export class Bench {
     return verdict;
   }
 
-  /** Those of some runs in which threads have an order, and that pass unaltered in another one. */
-  private async able(runs: Run[], order: Order): Promise<Run[]> {
-    const known = this.passes[order];
+  /** Those of some runs in which threads have an order, and that pass unaltered where the last of them come first. */
+  private async turnable(runs: Run[]): Promise<Run[]> {
     const found: Run[] = [];
-    for (const run of runs.filter(({ uses }) => uses.some(({ shader }) => reordered(shader, order) !== shader))) {
-      if (!known.has(run)) {
+    for (const run of runs.filter(({ uses }) => uses.some(({ shader }) => backwards(shader) !== shader))) {
+      if (!this.turns.has(run)) {
         this.onStep(2 * run.ms);
-        const same: Intercept = (_, { shader, ...rest }) => ({ ...rest, shader: reordered(shader, order) });
-        known.set(run, (await this.fault(run, same)) === null);
+        const fault = await this.fault(run, (_, { shader, ...rest }) => ({ ...rest, shader: backwards(shader) }));
+        this.turns.set(run, fault === null);
       }
-      if (known.get(run)) found.push(run);
+      if (this.turns.get(run)) found.push(run);
     }
     return found;
   }

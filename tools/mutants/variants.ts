@@ -1,27 +1,27 @@
 // The shaders that a mutant alters, as they become.
 import type { Shader } from '../../src/tensor/backend.ts';
 import { altered, type Mutant, type Use, useName } from './mutant.ts';
-import { type Order, reordered } from './order.ts';
+import { backwards } from './order.ts';
 
-/** `order`: with the threads in that order, too. */
+/** `isBackward`: with the last threads first, as well, where they have an order. */
 export class Variants {
   readonly mutant: Mutant;
-  private readonly order?: Order;
+  private readonly isBackward: boolean;
   private readonly shaders = new Map<string, Shader | null>();
   /** Whether it alters a use: runs share these objects. */
   private readonly known = new Map<Use, boolean>();
   private readonly able = new Map<string, boolean>();
 
-  constructor(mutant: Mutant, order?: Order) {
+  constructor(mutant: Mutant, isBackward = false) {
     this.mutant = mutant;
-    this.order = order;
+    this.isBackward = isBackward;
   }
 
   private change(use: Use, name = useName(use)): Shader | null {
     let shader = this.shaders.get(name);
     if (shader === undefined) {
       shader = altered(this.mutant, use);
-      if (shader && this.order) shader = reordered(shader, this.order);
+      if (shader && this.isBackward) shader = backwards(shader);
       this.shaders.set(name, shader);
     }
     return shader;
