@@ -40,8 +40,9 @@ const cores = availableParallelism();
 
 const help = `
 A mutant is caught when a case fails on it. Leaves with 0 where ${100 * NEEDED} % of those that were tried are caught,
-or what --least says, else with 1. Ctrl-C stops it, and it reports what was tried. Those that no input can tell from the code as it is are listed in
-tools/mutants/equivalent.txt.
+or what --least says, else with 1. Ctrl-C stops it, and it reports what was tried. Those that no input can tell from the
+code as it is are listed in tools/mutants/equivalent.txt. What survives where threads share memory is tried once more with
+the last threads first, which shows races that their usual order hides.
 
 Examples:
   $ npm run mutants                                        all of them
