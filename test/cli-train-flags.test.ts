@@ -53,6 +53,15 @@ test('--schedule step, --warmup, --accumulate and --clip', async () => {
   expect(losses[3]).toBeCloseTo(losses[0], 5);
 });
 
+test('--drop-last leaves out what does not fill a batch', async () => {
+  const flags = '--batch 7 --epochs 2 --model reference --json --drop-last --out full'.split(' ');
+  const { code, stdout } = await downhill(['train', 'photos', ...cpu, ...flags]);
+  expect(code).toBe(0);
+  // Of 22 images 21, in 3 batches.
+  expect(JSON.parse(stdout)).toMatchObject({ steps: 6, settings: { 'drop-last': 'yes' } });
+  expect((await metricsIn(out('full'))).filter(({ kind }) => kind === 'step')).toHaveLength(6);
+});
+
 test('--ema saves averages of the weights', async () => {
   const flags = '--epochs 3 --batch 8 --lr 0.01 --model reference --json --out'.split(' ');
   const weights = async (...given: string[]) => {

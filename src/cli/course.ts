@@ -5,6 +5,8 @@ import { type ScheduleFlags, scheduleOf, USUAL_SCHEDULE } from './schedule.ts';
 import type { Task } from './task.ts';
 
 export interface CourseFlags extends ScheduleFlags {
+  /** Whether a smaller last batch is left out. */
+  dropLast?: boolean;
   /** Batches in a step. */
   accumulate?: number;
   /** The gradients' norm at most. */
@@ -18,17 +20,20 @@ interface Given extends CourseFlags {
 
 /** Options of fit, and the steps in an epoch. Throws a UserError where flags do not go together. */
 export function courseOf(flags: Given, { splits, makeSchedule }: Task, optimizer: Optimizer) {
-  const { epochs, batch, accumulate = 1, clip } = flags;
-  const stepsPerEpoch = Math.ceil(splits.train.length / (batch * accumulate));
+  const { epochs, batch, dropLast = false, accumulate = 1, clip } = flags;
+  const batches = splits.train.length / batch;
+  const stepsPerEpoch = Math.ceil((dropLast ? Math.floor(batches) : Math.ceil(batches)) / accumulate);
   const schedule = scheduleOf(flags, optimizer, { epochs, steps: stepsPerEpoch * epochs }, makeSchedule);
-  const options = { epochs, batchSize: batch, accumulate, schedule, ...(clip && { clipGradNorm: clip }) };
+  const options = { epochs, batchSize: batch, dropLast, accumulate, schedule, ...(clip && { clipGradNorm: clip }) };
   return { stepsPerEpoch, ...options } satisfies Partial<FitOptions> & { stepsPerEpoch: number };
 }
 
 /** What was chosen, by flag, for the report of a run. */
 export function courseWords(flags: CourseFlags, { makeSchedule }: Task): Record<string, string | number> {
-  const { gamma, every, decay, warmup, annealMomentum, accumulate, clip } = flags;
-  const others = { gamma, every, decay, warmup, 'anneal-momentum': annealMomentum?.join(':'), accumulate, clip };
+  const { gamma, every, decay, warmup, annealMomentum, dropLast, accumulate, clip } = flags;
+  const momentum = annealMomentum?.join(':');
+  const left = dropLast ? 'yes' : undefined;
+  const others = { gamma, every, decay, warmup, 'anneal-momentum': momentum, 'drop-last': left, accumulate, clip };
   return {
     schedule: flags.schedule ?? (makeSchedule ? "the module's" : USUAL_SCHEDULE),
     ...(Object.fromEntries(Object.entries(others).filter(([, value]) => value !== undefined)) as Record<

@@ -147,6 +147,7 @@ export const trainingOptions = (command: Command): Command =>
         .preset('0.5:0.99')
         .argParser(shares),
     )
+    .option('--drop-last', 'leave out a last batch of an epoch that is smaller than the others')
     .option('--accumulate <n>', 'batches in a step, whose gradients are averaged (default: 1)', wholeFrom(1))
     .option('--clip <norm>', 'shortens gradients whose norm is above that', positive)
     .option('--augment <changes>', `changes each training image at random: some of ${CHANGE_WORDS}`, changes);
