@@ -135,7 +135,10 @@ describe('what a user can mend is one line, and exit code 1', () => {
       'expected mnist, fashion-mnist, cifar10, a folder of images or a module (.ts, .js), got cifar',
     ],
     [['train', 'mnist', '--optimizer', 'adagrad'], 'Allowed choices are adam, adamw, rmsprop, sgd.'],
-    [['train', 'mnist', '--schedule', 'wild'], 'Allowed choices are linear, cosine, one-cycle, constant.'],
+    [
+      ['train', 'mnist', '--schedule', 'wild'],
+      'Allowed choices are linear, cosine, one-cycle, constant, step, exponential, inverse, plateau.',
+    ],
     [['train', 'mnist', '--augment', 'flap'], 'Expected a list of flip=0.5, shift=2, '],
     [['train', 'mnist', '--weight-decay', '-1'], 'Expected a number of at least 0.'],
     [['train', 'mnist', '--epochs', '0'], 'Expected a whole number of at least 1.'],
