@@ -7,13 +7,13 @@ import { readResumed } from './resume.ts';
 import { type TrainFlags, train } from './run.ts';
 
 const help = `
-The learning rate falls in a straight line to 0, or as --schedule says: along half a cosine; up from a 25th and down again
-(one-cycle); not at all (constant); to a tenth after each third of training (step); by a factor in each epoch (exponential);
-with 1/t (inverse); or where the loss of validation stays (plateau). Each epoch ends with a validation: on the last 5,000 training images, or a
-tenth of a folder without images for it. The run folder holds model.safetensors, report.html, metrics.jsonl (a line per step
-and per epoch, and what was measured inside) and the checkpoints last.safetensors and best.safetensors. Ctrl-C stops after
-the step at hand and keeps what was trained; a second one stops at once. --resume goes on to the bits of a run without a
-break, with the flags of the run.
+The learning rate falls in a straight line to 0, or as --schedule says: along half a cosine; up from a 25th and down
+again (one-cycle); not at all (constant); to a tenth after each third of training (step); by a factor in each epoch
+(exponential); with 1/t (inverse); or where the loss of validation stays (plateau). Each epoch ends with a validation:
+on the last 5,000 training images, or a tenth of a folder without images for it. The run folder holds
+model.safetensors, report.html, metrics.jsonl (a line per step and per epoch, and what was measured inside) and the
+checkpoints last.safetensors and best.safetensors. Ctrl-C stops after the step at hand and keeps what was trained; a
+second one stops at once. --resume goes on to the bits of a run without a break, with the flags of the run.
 
 A folder of images has a folder of PNG files for each class, or train/, val/ and test/ with such folders.
 

@@ -104,8 +104,8 @@ function numbers(example: Example | undefined, what: 'x' | 'y', where: string): 
 }
 
 /**
- * Examples as two flat arrays. Throws a DataError for the first one that lacks x or y, or differs in length from the one before;
- * `where` names that at a place.
+ * Examples as two flat arrays. Throws a DataError for the first one that lacks x or y, or differs in length from the
+ * one before; `where` names that at a place.
  */
 export function flatten(
   examples: readonly Example[],

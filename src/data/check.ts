@@ -34,8 +34,8 @@ interface Expected {
 }
 
 /**
- * Looks at a batch. Throws a DataError, one line that names the row, where it is not as long as its shapes say, an x or a float y
- * is NaN or infinite, or a label is out of range: it may be IGNORE, which losses leave out.
+ * Looks at a batch. Throws a DataError, one line that names the row, where it is not as long as its shapes say, an x or
+ * a float y is NaN or infinite, or a label is out of range: it may be IGNORE, which losses leave out.
  */
 export function checkBatch({ x, y, yShape }: Batch<Values, Values>, { where, count, shape, names }: Expected): void {
   const rows = count === 1 ? where(0) : `${where(0)} and the ${count - 1} behind it`;
@@ -63,8 +63,8 @@ export function checkBatch({ x, y, yShape }: Batch<Values, Values>, { where, cou
 }
 
 /**
- * Looks at all examples once. Throws a DataError, one line that names file and row, where there is no example, checkBatch finds
- * something, or a class has no example.
+ * Looks at all examples once. Throws a DataError, one line that names file and row, where there is no example,
+ * checkBatch finds something, or a class has no example.
  */
 export function checkDataset(
   data: Dataset,

@@ -114,9 +114,10 @@ async function* onDevice(
 
 /**
  * Batches of a dataset as tensors. `for await (const { x, y } of loader)` runs through one epoch, from where the loader
- * stands; after a `break` the next loop goes on behind the last batch. A batch with a NaN or a label out of range is a DataError
- * that names the row, when it would be handed out, unless the data says that it is `checked`. The host makes and uploads the next batches while
- * the consumer waits for the device. The order comes from the seed: the loader takes a random stream when it is made.
+ * stands; after a `break` the next loop goes on behind the last batch. A batch with a NaN or a label out of range is a
+ * DataError that names the row, when it would be handed out, unless the data says that it is `checked`. The host makes
+ * and uploads the next batches while the consumer waits for the device. The order comes from the seed: the loader takes
+ * a random stream when it is made.
  */
 export class DataLoader {
   readonly data: Source;
@@ -199,10 +200,11 @@ export class DataLoader {
 }
 
 /**
- * Batches of what an iterable or async iterable of examples gives, as tensors, without holding all: for data that has no
- * end, or does not fit into memory. x gets the shape [n, ...shape], by default [n, its length]. y becomes int32 where `labels`
- * is set, else float32. Throws a DataError that names the row, after `name` where it is given, of an example that differs in length,
- * lacks x or y, or holds a NaN or a label that is none, when its batch would be handed out.
+ * Batches of what an iterable or async iterable of examples gives, as tensors, without holding all: for data that has
+ * no end, or does not fit into memory. x gets the shape [n, ...shape], by default [n, its length]. y becomes int32
+ * where `labels` is set, else float32. Throws a DataError that names the row, after `name` where it is given, of an
+ * example that differs in length, lacks x or y, or holds a NaN or a label that is none, when its batch would be handed
+ * out.
  */
 export async function* stream(
   examples: Iterable<Example> | AsyncIterable<Example>,

@@ -61,10 +61,11 @@ export interface MultiMarginOptions {
 
 /**
  * loss = weight[label] / C times the sum over the wrong classes c of max(0, margin - scores[label] + scores[c])^p:
- * scores [N, C], [C] or [N, C, d1, ...] float32, int32 labels [N], [] or [N, d1, ...] from 0 to C - 1; a scalar [],
- * or with reduction 'none' the losses in the shape of labels. A margin of NaN adds nothing, as in PyTorch. A label out
- * of range is an IndexError, on WebGPU at the next read. Throws a ShapeError for other shapes and dtypes, for class weights that are not float32 [C], for a p
- * other than 1 and 2, for a margin that is not finite, and another `reduction`.
+ * scores [N, C], [C] or [N, C, d1, ...] float32, int32 labels [N], [] or [N, d1, ...] from 0 to C - 1; a scalar [], or
+ * with reduction 'none' the losses in the shape of labels. A margin of NaN adds nothing, as in PyTorch. A label out of
+ * range is an IndexError, on WebGPU at the next read. Throws a ShapeError for other shapes and dtypes, for class
+ * weights that are not float32 [C], for a p other than 1 and 2, for a margin that is not finite, and another
+ * `reduction`.
  */
 export function multiMarginLoss(
   scores: Tensor,
@@ -86,10 +87,10 @@ export function multiMarginLoss(
 
 /**
  * The multiclass support vector machine of Weston and Watkins: loss = the sum over the wrong classes c of max(0,
- * scores[c] - scores[label] + margin), which is C - 1 where all scores are equal: C times multiMarginLoss, but for NaN, which goes through. scores [N,
- * C], [C] or [N, C, d1, ...] float32, int32 labels [N], [] or [N, d1, ...]; a scalar [], or with reduction 'none' the
- * losses in the shape of labels. A label out of range is an IndexError, on WebGPU at the next read. Throws a
- * ShapeError for other shapes and dtypes, for a margin that is not finite, and another `reduction`.
+ * scores[c] - scores[label] + margin), which is C - 1 where all scores are equal: C times multiMarginLoss, but for NaN,
+ * which goes through. scores [N, C], [C] or [N, C, d1, ...] float32, int32 labels [N], [] or [N, d1, ...]; a scalar [],
+ * or with reduction 'none' the losses in the shape of labels. A label out of range is an IndexError, on WebGPU at the
+ * next read. Throws a ShapeError for other shapes and dtypes, for a margin that is not finite, and another `reduction`.
  */
 export function svmLoss(
   scores: Tensor,

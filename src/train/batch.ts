@@ -257,9 +257,10 @@ export const withoutLone = (length: number, batchSize: number): number =>
 const CHUNK = 256;
 
 /**
- * Looks at all examples once, so that no training begins on data that would spoil it. Throws what batchOf and checkExamples
- * throw, what the model's ops throw of examples of other shapes than those before, and a DataError that names the first example with a NaN or an infinity. Data that says it is `checked` is not read. Gives the
- * labels that there are; null where not all were seen.
+ * Looks at all examples once, so that no training begins on data that would spoil it. Throws what batchOf and
+ * checkExamples throw, what the model's ops throw of examples of other shapes than those before, and a DataError that
+ * names the first example with a NaN or an infinity. Data that says it is `checked` is not read. Gives the labels that
+ * there are; null where not all were seen.
  */
 export async function checkData(op: string, data: Data, task: Task, signal?: AbortSignal): Promise<Set<number> | null> {
   if (data.labels) checkLabels(op, data.labels, { ...task, data });

@@ -49,10 +49,11 @@ export interface SanityOptions {
 const TINY = 4;
 
 /**
- * Checks a model, its loss and its data before training: that all examples are fit for training, a batch stays as it is, the loss is a mean, the first loss is
- * that of chance (ln C for cross entropy, C - 1 for the SVM loss), regularization raises it, gradients reach every
- * parameter and agree with differences, and a few examples can be learnt by heart without regularization and dropout. The
- * model is put back as it was. Throws for labels out of range and shapes that do not fit; else what fails is in the report.
+ * Checks a model, its loss and its data before training: that all examples are fit for training, a batch stays as it
+ * is, the loss is a mean, the first loss is that of chance (ln C for cross entropy, C - 1 for the SVM loss),
+ * regularization raises it, gradients reach every parameter and agree with differences, and a few examples can be
+ * learnt by heart without regularization and dropout. The model is put back as it was. Throws for labels out of range
+ * and shapes that do not fit; else what fails is in the report.
  */
 export async function sanity(model: Module, options: SanityOptions): Promise<SanityReport> {
   const { data, loss = crossEntropy, batchSize = 64, examples = 20, steps = 500 } = options;
