@@ -2,7 +2,7 @@
 import { type Case, cases } from 'downhill/check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Bench, type Run } from '../tools/mutants/bench.ts';
-import { listed } from '../tools/mutants/equivalent.ts';
+import { listed, parseEquivalents } from '../tools/mutants/equivalent.ts';
 import { altered, type Mutant, mutantsOf } from '../tools/mutants/mutant.ts';
 import { changesOf } from '../tools/mutants/mutate.ts';
 import { score } from '../tools/mutants/report.ts';
@@ -134,9 +134,24 @@ describe('mutants', () => {
 
   test('the list of equivalent ones: an entry that finds none is told', () => {
     const mutants = mutantsOf([use('twice', '')]);
-    const entry = { file: '*', text: 'out[0] = f(compute(0));', mutated: 'out[1] = f(compute(0));', why: '' };
+    const entry = {
+      file: '*',
+      text: 'out[0] = f(compute(0));',
+      mutated: 'out[1] = f(compute(0));',
+      why: 'so',
+      counts: false,
+    };
     const old = { ...entry, text: 'out[2] = x;' };
-    expect(listed(mutants, [entry, old])).toEqual({ equal: new Set([mutants[1]]), stale: [old] });
+    expect(listed(mutants, [entry, old])).toEqual({ equal: new Set([mutants[1]]), known: new Map(), stale: [old] });
+    const race = { ...entry, counts: true };
+    expect(listed(mutants, [race])).toEqual({ equal: new Set(), known: new Map([[mutants[1], 'so']]), stale: [] });
+    const list = 'Head.\n\n= same\n@ a.wgsl\n- x\n+ y\n\n! race\n@ *\n- x\n+ z\n';
+    expect(parseEquivalents(list).map(({ why, counts }) => [why, counts])).toEqual([
+      ...[
+        ['same', false],
+        ['race', true],
+      ],
+    ]);
   });
 });
 

@@ -1,4 +1,5 @@
-// Mutants that no input can tell from the code as it is: the list in equivalent.txt, each with the reason.
+// Mutants that no input can tell from the code as it is, and others that are known to survive: the list in equivalent.txt, each
+// with the reason.
 import { readFileSync } from 'node:fs';
 import type { Mutant } from './mutant.ts';
 
@@ -12,6 +13,8 @@ export interface Equivalent {
   text: string;
   mutated: string;
   why: string;
+  /** Whether it is wrong, and counts as a survivor. */
+  counts: boolean;
 }
 
 /** The entries of a list, whose form its first lines tell. Throws an Error for a line that has no meaning where it stands. */
@@ -21,12 +24,12 @@ export function parseEquivalents(list: string): Equivalent[] {
   const [, ...blocks] = list.split('\n\n');
   for (const line of blocks.join('\n').split('\n').filter(Boolean)) {
     const [sign, rest] = [line.slice(0, 2), line.slice(2)];
-    if (sign === '= ') known.why = rest;
+    if (sign === '= ' || sign === '! ') Object.assign(known, { why: rest, counts: sign === '! ' });
     else if (sign === '@ ') Object.assign(known, placeOf(rest));
     else if (sign === '- ') known.text = rest;
     else if (sign === '+ ' && known.why && known.file && known.text) {
       found.push({ ...(known as Equivalent), mutated: rest });
-    } else throw new Error(`equivalent.txt: expected a line of =, @, - or + behind these, got ${line}`);
+    } else throw new Error(`equivalent.txt: expected a line of =, !, @, - or + behind these, got ${line}`);
   }
   return found;
 }
@@ -51,8 +54,13 @@ function meant({ file, part, text, mutated, at }: Equivalent, mutants: Mutant[])
   return at === undefined ? all : all.slice(at, at + 1);
 }
 
-/** Which mutants are listed, and the entries that none is: code that has changed since. */
-export function listed(mutants: Mutant[], entries = equivalents): { equal: Set<Mutant>; stale: Equivalent[] } {
-  const found = entries.map((entry) => meant(entry, mutants));
-  return { equal: new Set(found.flat()), stale: entries.filter((_, i) => found[i].length === 0) };
+/** Which mutants are listed: as equal, and as known survivors with the reason; and the entries that none is: code that has changed since. */
+export function listed(mutants: Mutant[], entries = equivalents) {
+  const found = entries.map((entry) => ({ entry, all: meant(entry, mutants) }));
+  const of = (counts: boolean) => found.filter(({ entry }) => entry.counts === counts);
+  return {
+    equal: new Set(of(false).flatMap(({ all }) => all)),
+    known: new Map(of(true).flatMap(({ entry, all }) => all.map((mutant) => [mutant, entry.why] as const))),
+    stale: found.filter(({ all }) => all.length === 0).map(({ entry }) => entry),
+  };
 }

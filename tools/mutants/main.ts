@@ -84,7 +84,7 @@ async function run(flags: Flags): Promise<void> {
     const runs = await scan(pool, flags);
     const all = mutantsOf(runs.flatMap(({ uses }) => uses));
     console.log(`${runs.length} runs of cases, ${all.length} mutants, ${seconds().toFixed(1)} s`);
-    const { equal, stale } = listed(all);
+    const { equal, known, stale } = listed(all);
     const earlier = flags.after ? earlierOf(JSON.parse(await readFile(flags.after, 'utf8')), all) : new Map();
     const isOpen = (mutant: Mutant) => flags.equivalent || !equal.has(mutant);
     // Those that survived before take the longest.
@@ -115,6 +115,7 @@ async function run(flags: Flags): Promise<void> {
       const isEqual = equal.has(mutant) && outcome?.state !== 'caught';
       return {
         ...mutant,
+        why: known.get(mutant),
         ...(isEqual ? { state: 'equivalent', how: '' } : (outcome ?? { state: 'untried', how: '' })),
       };
     });

@@ -8,6 +8,8 @@ export interface Outcome extends Mutant {
   state: State;
   /** What caught it; `hang` and `crash` where it did not end in order. */
   how: string;
+  /** Why it is known to survive, where it is. */
+  why?: string;
 }
 
 /** Caught among those that could be: tried, valid and not listed as equivalent. 1 where there is none. */
@@ -44,7 +46,10 @@ export function formatOutcomes(outcomes: Outcome[]): string {
   );
   const survivors = outcomes
     .filter(({ state }) => state === 'survived')
-    .flatMap(({ id, text, mutated, how }) => [`survived: ${id} (${how})`, `    - ${text}`, `    + ${mutated}`]);
+    .flatMap(({ id, text, mutated, how, why }) => [
+      `survived: ${id} (${how})`,
+      ...[`    - ${text}`, `    + ${mutated}`, ...(why ? [`    = ${why}`] : [])],
+    ]);
   const hung = outcomes.filter(({ state, how }) => state === 'caught' && (how === 'hang' || how === 'crash')).length;
   return [...survivors, ...table, ...(hung ? [`${hung} of those caught did not end, or ended the process`] : [])].join(
     '\n',
