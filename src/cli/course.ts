@@ -31,14 +31,13 @@ export function courseOf(flags: Given, { splits, makeSchedule }: Task, optimizer
 /** What was chosen, by flag, for the report of a run. */
 export function courseWords(flags: CourseFlags, { makeSchedule }: Task): Record<string, string | number> {
   const { gamma, every, decay, warmup, annealMomentum, dropLast, accumulate, clip } = flags;
-  const momentum = annealMomentum?.join(':');
-  const left = dropLast ? 'yes' : undefined;
-  const others = { gamma, every, decay, warmup, 'anneal-momentum': momentum, 'drop-last': left, accumulate, clip };
-  return {
-    schedule: flags.schedule ?? (makeSchedule ? "the module's" : USUAL_SCHEDULE),
-    ...(Object.fromEntries(Object.entries(others).filter(([, value]) => value !== undefined)) as Record<
-      string,
-      number
-    >),
+  const others = {
+    ...{ gamma, every, decay, warmup, 'anneal-momentum': annealMomentum?.join(':') },
+    ...{ 'drop-last': dropLast ? 'yes' : undefined, accumulate, clip },
   };
+  const words: Record<string, string | number> = {
+    schedule: flags.schedule ?? (makeSchedule ? "the module's" : USUAL_SCHEDULE),
+  };
+  for (const [name, value] of Object.entries(others)) if (value !== undefined) words[name] = value;
+  return words;
 }

@@ -176,6 +176,9 @@ export async function reaches(subject: Subject, few: Examples, optimizer: Optimi
   return result('gradients arrive', 'one for every parameter, not all zeros', actual, advice);
 }
 
+/** Why gradients that pass may still be wrong. */
+const DROWNED = 'gradients too small beside the loss, or all on kinks';
+
 /** Do gradients agree with differences, on a tiny batch after a short burn-in? */
 export async function agree(
   { model, loss, task }: Subject,
@@ -189,11 +192,11 @@ export async function agree(
   const worst = report.inputs.reduce((a, b) => (b.error > a.error || Number.isNaN(b.error) ? b : a));
   const part = worst.part ? ` of the ${worst.part}` : '';
   const doubtful = report.inputs.filter(({ verdict }) => verdict === 'unproven').map(({ name }) => name);
-  const unproven = `; not proven for ${doubtful.join(', ')}: gradients too small beside the loss, or all on kinks`;
+  const unproven = doubtful.length > 0 ? `; not proven for ${doubtful.join(', ')}: ${DROWNED}` : '';
   return result(
     'gradients',
     `those of differences, with a relative error of at most ${report.tolerance.toExponential()}`,
-    `an error of ${worst.error.toExponential(1)} at most, for ${worst.name}${part}${doubtful.length > 0 ? unproven : ''}`,
+    `an error of ${worst.error.toExponential(1)} at most, for ${worst.name}${part}${unproven}`,
     report.passed
       ? null
       : 'A gradient is wrong: look for detach() or values that are not of tensors in forward(), and at ops of your own.',
